@@ -1,0 +1,107 @@
+/** What both programs' commands share: where the data is, how options reach them, how a result is printed. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import {
+  environmentName,
+  fromText,
+  loadConfig,
+  type OptionSpec,
+  type OptionSpecs,
+  type OptionValues,
+  renderConfig,
+} from '../protocol/runtime/config.js';
+import { defineErrors } from '../protocol/runtime/errors.js';
+
+const flagErrors = defineErrors('flags', {
+  'bad-set': {
+    kind: 'bad-request',
+    say: '--set takes option=value, not "{text}".',
+    mend: 'For example: --set jobs.slots=4',
+  },
+});
+
+export interface CommonFlags {
+  data?: string;
+  config?: string;
+  set?: string[];
+  json?: boolean;
+  /** Options that have a flag of their own. */
+  overrides?: Record<string, unknown>;
+}
+
+export interface OptionSource<T extends OptionSpecs> {
+  specs: T;
+  prefix: string;
+  /** Looked for in the data folder when --config is not given. */
+  configName: string;
+}
+
+export function dataFlags(command: Command): Command {
+  return command
+    .option('--data <folder>', 'the data folder')
+    .option('--config <file>', 'the configuration file (by default the one in the data folder)')
+    .option(
+      '--set <option=value>',
+      'set any option; may be repeated',
+      (text: string, all: string[]) => [...all, text],
+      [],
+    )
+    .option('--json', 'print one JSON object for scripts');
+}
+
+/** The data folder is itself an option, so it is settled first: flag, environment, file, default. */
+export function readOptions<T extends OptionSpecs>(
+  source: OptionSource<T>,
+  flags: CommonFlags,
+): { options: OptionValues<T>; folder: string; configFile: string | undefined } {
+  const spec = source.specs.dataFolder as OptionSpec;
+  const named = flags.data ?? process.env[environmentName(source.prefix, 'dataFolder')];
+  const beside = join(named ?? String(spec.default), source.configName);
+  const configFile = flags.config ?? (existsSync(beside) ? beside : undefined);
+  const options = loadConfig(source.specs, {
+    ...(configFile === undefined ? {} : { file: configFile }),
+    environment: process.env,
+    environmentPrefix: source.prefix,
+    flags: { ...setFlags(source, flags), ...flags.overrides, dataFolder: flags.data },
+  });
+  return { options, folder: resolve(String(options.dataFolder)), configFile };
+}
+
+/** With `values`: what is in force. Without: a new file, in which only what was given is set. */
+export function renderOptions<T extends OptionSpecs>(
+  source: OptionSource<T>,
+  flags: CommonFlags,
+  overrides: Record<string, unknown>,
+  values?: OptionValues<T>,
+): string {
+  if (values) return renderConfig(source.specs, values);
+  const given: Record<string, unknown> = { ...setFlags(source, flags), ...overrides };
+  const lines = ['# Remove the # before an option to change it. Restart the process afterwards.', ''];
+  for (const [name, spec] of Object.entries(source.specs)) {
+    if (name === 'dataFolder') continue;
+    for (const line of spec.doc.split('\n')) lines.push(`# ${line}`);
+    const value = given[name];
+    lines.push(
+      value === undefined ? `# ${name}: ${JSON.stringify(spec.default)}` : `${name}: ${JSON.stringify(value)}`,
+      '',
+    );
+  }
+  return lines.join('\n');
+}
+
+function setFlags<T extends OptionSpecs>(source: OptionSource<T>, flags: CommonFlags): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const text of flags.set ?? []) {
+    const at = text.indexOf('=');
+    if (at <= 0) throw flagErrors('bad-set', { text });
+    const name = text.slice(0, at);
+    const spec = source.specs[name];
+    values[name] = spec ? fromText(spec, text.slice(at + 1)) : text.slice(at + 1);
+  }
+  return values;
+}
+
+export function printResult(flags: { json?: boolean }, result: object, text: () => string[]): void {
+  process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${text().join('\n')}\n`);
+}

@@ -1,0 +1,67 @@
+/**
+ * What both programs share at their edge: one place that ends the process, prints an error as one plain line with what
+ * to do next, and turns signals into an orderly stop. The second signal of a kind forces.
+ */
+import { describeError, isDomainError } from '../protocol/runtime/errors.js';
+
+export interface Running {
+  /** Orderly stop: SIGINT, `stop`. */
+  stop(): Promise<void>;
+  /** SIGTERM; without it the same as `stop`. */
+  terminate?(): Promise<void>;
+  /** Resolves when the process has nothing left to do by itself (a drain that was asked for from outside). */
+  done?: Promise<void>;
+}
+
+/** Runs a command to its end and exits with its code: 0, or 1 with one line on standard error. */
+export async function runCommand(
+  command: () => Promise<number | undefined>,
+  options: { json?: boolean } = {},
+): Promise<never> {
+  try {
+    process.exit((await command()) ?? 0);
+  } catch (error) {
+    fail(error, options.json ?? false);
+  }
+}
+
+/** Runs a long-lived process until it is told to stop. */
+export async function runUntilStopped(start: () => Promise<Running>, options: { json?: boolean } = {}): Promise<never> {
+  let running: Running;
+  try {
+    running = await start();
+  } catch (error) {
+    fail(error, options.json ?? false);
+  }
+  const asked = new Set<string>();
+  const ended = new Promise<Error | undefined>((resolve) => {
+    const finish = (work: Promise<void>) => work.then(() => resolve(undefined), resolve);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (asked.has(signal)) {
+          process.stderr.write(`${signal} a second time: stopping at once.\n`);
+          process.exit(130);
+        }
+        asked.add(signal);
+        finish(signal === 'SIGTERM' && running.terminate ? running.terminate() : running.stop());
+      });
+    }
+    if (running.done) finish(running.done.then(() => running.stop()));
+  });
+  const error = await ended;
+  if (error) fail(error, options.json ?? false);
+  process.exit(0);
+}
+
+function fail(error: unknown, json: boolean): never {
+  if (json) {
+    const body = isDomainError(error)
+      ? { error: { code: error.code, message: error.message, mend: error.mend } }
+      : { error: { code: 'internal', message: describeError(error), mend: '' } };
+    process.stdout.write(`${JSON.stringify(body)}\n`);
+  }
+  process.stderr.write(`${describeError(error)}\n`);
+  if (!isDomainError(error) && error instanceof Error && process.env.GALAXY_TRACE)
+    process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,238 @@
+/**
+ * Who owns which e-mail address, public name and API key in the network, and where each account is at home.
+ *
+ * Names are unique by their lower-case form and claimed in one batch with the account, under a lock on the name, so two
+ * claims at the same moment cannot both succeed. Only here is an epoch raised, and it is on disk before anyone sees it.
+ * Accounts are never merged by e-mail: a second claim of an address is refused, whoever makes it.
+ */
+import { z } from 'zod';
+import { entityId } from '../protocol/account/entries.js';
+import type { Clock } from '../protocol/runtime/clock.js';
+import { readJson, type Store, type StoreOp } from '../protocol/runtime/store.js';
+import { issueLease } from '../protocol/trust/lease.js';
+import type { Signer } from '../protocol/trust/signed.js';
+import { directoryErrors } from '../protocol/wire/calls/directory-errors.js';
+import type { Counters } from './counters.js';
+import { Locks } from './locks.js';
+import { NAMESPACES } from './namespaces.js';
+
+const storedAccount = z.object({
+  account: entityId,
+  email: z.string(),
+  username: z.string(),
+  passwordHash: z.string(),
+  /** PeerId of the home. */
+  home: z.string(),
+  epoch: z.number().int().nonnegative(),
+  createdAt: z.number(),
+  /** Sign-ins at the network's address from before this do not count any more (the password was changed). */
+  sessionsAfter: z.number(),
+});
+export type Account = z.output<typeof storedAccount>;
+
+const storedKey = z.object({ account: entityId, revoked: z.boolean() });
+
+export interface Claim {
+  account: string;
+  email: string;
+  username: string;
+  passwordHash: string;
+}
+
+export interface HomeChange {
+  account: string;
+  from: string;
+  to: string;
+  epoch: number;
+}
+
+export class Directory {
+  private readonly locks = new Locks();
+  private readonly counts = new Map<string, number>();
+  private readonly listeners = new Set<(change: HomeChange) => void>();
+
+  constructor(private readonly deps: { store: Store; clock: Clock; signer: Signer; counters: Counters }) {}
+
+  async start(): Promise<void> {
+    this.counts.clear();
+    for await (const [key] of this.deps.store.iterate(NAMESPACES.homes)) this.count(key.split('/')[0] as string, 1);
+  }
+
+  /**
+   * A new account with `home` as its home, or the account that the same claim made before (the answer may have been
+   * lost). Errors: `directory/email-taken`, `directory/username-taken`, `directory/account-exists`.
+   */
+  async claim(claim: Claim, home: string): Promise<Account> {
+    const names = [`email/${fold(claim.email)}`, `username/${fold(claim.username)}`, `account/${claim.account}`];
+    return this.locks.hold(names, async () => {
+      const before = await this.byId(claim.account);
+      if (before !== undefined) {
+        const same = fold(before.email) === fold(claim.email) && fold(before.username) === fold(claim.username);
+        if (same && before.home === home) return before;
+        throw directoryErrors('account-exists', { account: claim.account });
+      }
+      if (await this.taken(NAMESPACES.emails, claim.email)) throw directoryErrors('email-taken');
+      if (await this.taken(NAMESPACES.usernames, claim.username)) throw directoryErrors('username-taken');
+      const { number: epoch, op } = this.deps.counters.nextEpoch();
+      const account: Account = { ...claim, home, epoch, createdAt: this.deps.clock.now(), sessionsAfter: 0 };
+      await this.deps.store.commit([
+        op,
+        accountOp(account),
+        { ns: NAMESPACES.emails, key: fold(claim.email), value: claim.account },
+        { ns: NAMESPACES.usernames, key: fold(claim.username), value: claim.account },
+        homeOp(account),
+      ]);
+      this.count(home, 1);
+      return account;
+    });
+  }
+
+  async byId(account: string): Promise<Account | undefined> {
+    return parseAccount(await this.deps.store.get(NAMESPACES.accounts, account));
+  }
+
+  /** By e-mail or public name, both case-insensitive. */
+  async find(login: string): Promise<Account | undefined> {
+    const key = fold(login);
+    const id =
+      (await this.deps.store.get(NAMESPACES.emails, key)) ?? (await this.deps.store.get(NAMESPACES.usernames, key));
+    return id === undefined ? undefined : this.byId(text(id));
+  }
+
+  /** By SHA-256 of an API key; undefined for a revoked one. */
+  async byKeyHash(hash: string): Promise<Account | undefined> {
+    const key = await this.key(hash);
+    return key === undefined || key.revoked ? undefined : this.byId(key.account);
+  }
+
+  /** A revoked key stays revoked, in whatever order the two messages arrive. Durable when it resolves. */
+  async putKey(key: { account: string; hash: string; revoked: boolean }): Promise<void> {
+    await this.locks.hold([`key/${key.hash}`], async () => {
+      const before = await this.key(key.hash);
+      if (before !== undefined && before.account !== key.account) throw directoryErrors('key-revoked');
+      if (before?.revoked && !key.revoked) throw directoryErrors('key-revoked');
+      if (before?.revoked === key.revoked) return;
+      const value = JSON.stringify({ account: key.account, revoked: key.revoked });
+      await this.deps.store.commit([{ ns: NAMESPACES.keys, key: key.hash, value }]);
+    });
+  }
+
+  /** Errors: `directory/not-found`, `directory/email-taken`, `directory/username-taken`. */
+  async update(
+    id: string,
+    change: { email?: string; username?: string; passwordHash?: string },
+  ): Promise<Account> {
+    const names = [`account/${id}`];
+    if (change.email !== undefined) names.push(`email/${fold(change.email)}`);
+    if (change.username !== undefined) names.push(`username/${fold(change.username)}`);
+    return this.locks.hold(names, async () => {
+      const before = await this.required(id);
+      const after: Account = { ...before, ...defined(change) };
+      if (change.passwordHash !== undefined && change.passwordHash !== before.passwordHash) {
+        after.sessionsAfter = this.deps.clock.now();
+      }
+      const ops: StoreOp[] = [accountOp(after)];
+      for (const [ns, was, is, taken] of [
+        [NAMESPACES.emails, before.email, after.email, 'email-taken'],
+        [NAMESPACES.usernames, before.username, after.username, 'username-taken'],
+      ] as const) {
+        if (fold(was) === fold(is)) continue;
+        if (await this.taken(ns, is)) throw directoryErrors(taken);
+        // Freeing the old name needs no lock: whoever claims it sees it taken until this batch is on disk.
+        ops.push({ ns, key: fold(was), delete: true }, { ns, key: fold(is), value: id });
+      }
+      await this.deps.store.commit(ops);
+      return after;
+    });
+  }
+
+  /**
+   * Gives the account a new home under a higher epoch, if `from` is still its home (two requests may have decided the
+   * same). Resolves with the account as it then is; on disk before anyone is told.
+   */
+  async rehome(id: string, from: string, to: string): Promise<Account> {
+    return this.locks.hold([`account/${id}`], async () => {
+      const before = await this.required(id);
+      if (before.home !== from || from === to) return before;
+      const { number: epoch, op } = this.deps.counters.nextEpoch();
+      const after: Account = { ...before, home: to, epoch };
+      await this.deps.store.commit([
+        op,
+        accountOp(after),
+        { ns: NAMESPACES.homes, key: `${from}/${id}`, delete: true },
+        homeOp(after),
+      ]);
+      this.count(from, -1);
+      this.count(to, 1);
+      for (const listener of this.listeners) listener({ account: id, from, to, epoch });
+      return after;
+    });
+  }
+
+  /** The signed lease of the account's current home. The same lease may be signed many times; its epoch decides. */
+  lease(account: Account): string {
+    const { account: id, epoch, home } = account;
+    return issueLease(this.deps.signer, { account: id, epoch, node: home }, this.deps.clock.now());
+  }
+
+  /** Accounts at home on a node, in order of id, after one of them. */
+  async *homedAt(peer: string, after = ''): AsyncIterable<string> {
+    const range = { gt: `${peer}/${after}`, lt: `${peer}0` };
+    for await (const [key] of this.deps.store.iterate(NAMESPACES.homes, range)) yield key.slice(peer.length + 1);
+  }
+
+  /** How many accounts are at home on a node. */
+  homes(peer: string): number {
+    return this.counts.get(peer) ?? 0;
+  }
+
+  onRehomed(listener: (change: HomeChange) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private async required(id: string): Promise<Account> {
+    const account = await this.byId(id);
+    if (account === undefined) throw directoryErrors('not-found');
+    return account;
+  }
+
+  private async taken(ns: string, name: string): Promise<boolean> {
+    return (await this.deps.store.get(ns, fold(name))) !== undefined;
+  }
+
+  private async key(hash: string): Promise<z.output<typeof storedKey> | undefined> {
+    const found = readJson<unknown>(await this.deps.store.get(NAMESPACES.keys, hash));
+    return found === undefined ? undefined : storedKey.parse(found);
+  }
+
+  private count(peer: string, by: number): void {
+    this.counts.set(peer, (this.counts.get(peer) ?? 0) + by);
+  }
+}
+
+/** Names that differ only in case or in Unicode's spelling of one letter are one name. */
+export function fold(name: string): string {
+  return name.normalize('NFC').trim().toLowerCase();
+}
+
+function accountOp(account: Account): StoreOp {
+  return { ns: NAMESPACES.accounts, key: account.account, value: JSON.stringify(account) };
+}
+
+function homeOp(account: Account): StoreOp {
+  return { ns: NAMESPACES.homes, key: `${account.home}/${account.account}`, value: String(account.epoch) };
+}
+
+function parseAccount(bytes: Uint8Array | undefined): Account | undefined {
+  const found = readJson<unknown>(bytes);
+  return found === undefined ? undefined : storedAccount.parse(found);
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('utf8');
+}
+
+function defined<T extends object>(change: T): T {
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as T;
+}

@@ -1,0 +1,509 @@
+/**
+ * Every member: what it is doing, whether it can be reached, how loaded it is, when it was last heard.
+ *
+ * States and their exits (`presence.ts` is beside them, not among them: a draining node may be silent too):
+ *
+ *   joined    a credential was given, it has never registered        → joining, revoked
+ *   joining   registered; takes nobody yet                           → serving, draining, revoked
+ *   serving   takes users                                            → joining (a new start), draining, revoked
+ *   draining  takes nobody, hands over; holder for nobody            → serving (called off), joining, drained, revoked
+ *   drained   has its receipt (written by receipts.ts)               → joining (a new start), revoked
+ *   revoked   final                                                  → nothing
+ *
+ * On disk: what must outlive this process (last boot and nonce, state, addresses). Digests and presence are memory: a
+ * coordinator that starts knows nothing of them until it hears.
+ */
+import { z } from 'zod';
+import type { Cancel, Clock } from '../protocol/runtime/clock.js';
+import type { Logger } from '../protocol/runtime/logger.js';
+import { readJson, type Store, type StoreOp } from '../protocol/runtime/store.js';
+import type { MemberList } from '../protocol/trust/members.js';
+import type { AdmissionRecord } from './admission.js';
+import { coordinatorErrors } from './errors.js';
+import type { LatLon } from './location.js';
+import { NAMESPACES } from './namespaces.js';
+import { type Heard, type Presence, type PresenceRules, presenceOf } from './presence.js';
+import type { RoutingNode } from './routing.js';
+
+export type { Presence } from './presence.js';
+
+const PEER_STATES = ['joined', 'joining', 'serving', 'draining', 'drained', 'revoked'] as const;
+export type PeerState = (typeof PEER_STATES)[number];
+
+const EXITS: Record<PeerState, readonly PeerState[]> = {
+  joined: ['joining', 'revoked'],
+  joining: ['serving', 'draining', 'revoked'],
+  serving: ['joining', 'draining', 'revoked'],
+  draining: ['serving', 'joining', 'drained', 'revoked'],
+  drained: ['joining', 'revoked'],
+  revoked: [],
+};
+
+/** What a digest says that the coordinator uses. */
+export interface PeerLoad {
+  state: 'joining' | 'serving' | 'draining' | 'drained';
+  slots: number;
+  queued: number;
+  running: number;
+  freeBytes: number;
+  /** Bytes accepted there that are not safe yet. */
+  atRiskBytes: number;
+  sequence: number;
+}
+
+export interface Hello {
+  boot: number;
+  bootNonce: string;
+  storeId: string;
+  version: string;
+  publicUrl: string | null;
+  addresses: readonly string[];
+  capacityBytes: number;
+}
+
+const stored = z.object({
+  peerId: z.string(),
+  name: z.string(),
+  nodeNumber: z.number().int(),
+  joinedAt: z.number(),
+  state: z.enum(PEER_STATES),
+  last: z.object({ boot: z.number(), bootNonce: z.string(), storeId: z.string() }).optional(),
+  publicUrl: z.string().nullable(),
+  addresses: z.array(z.string()),
+  version: z.string(),
+  capacityBytes: z.number(),
+  receipt: z.string().optional(),
+});
+export type PeerRecord = z.output<typeof stored>;
+
+export interface UrlCheck {
+  verified: boolean;
+  reason: string;
+  atMs: number;
+}
+
+export interface Peer {
+  readonly record: PeerRecord;
+  readonly location: LatLon | undefined;
+  readonly presence: Presence;
+  readonly presenceReason: string;
+  readonly lostAtMs: number | undefined;
+  readonly lastHeardMs: number | undefined;
+  readonly load: PeerLoad | undefined;
+  readonly url: UrlCheck;
+  /** Whether new requests go to it. */
+  readonly routable: boolean;
+  readonly logPartners: readonly string[];
+  readonly assigned: number;
+}
+
+/** One line of the operators' list. */
+export interface PeerRow {
+  peerId: string;
+  name: string;
+  nodeNumber: number;
+  state: PeerState;
+  presence: Presence;
+  reason: string;
+  location: LatLon | null;
+  publicUrl: string | null;
+  urlVerified: boolean;
+  urlReason: string;
+  lastHeardMs: number | null;
+  slots: number;
+  queued: number;
+  running: number;
+  freeBytes: number;
+  atRiskBytes: number;
+  version: string;
+}
+
+interface Entry {
+  record: PeerRecord;
+  location: LatLon | undefined;
+  heard: Heard;
+  presence: Presence;
+  presenceReason: string;
+  lostAtMs: number | undefined;
+  load: PeerLoad | undefined;
+  url: UrlCheck;
+  logPartners: readonly string[];
+  /** Account → when it was sent there. */
+  assigned: Map<string, number>;
+}
+
+/** A user who was sent to a node and did not come within this is not counted any more. */
+const ASSIGNED_MS = 30_000;
+const ASSIGNED_MAX = 10_000;
+const SWEEP_MS = 250;
+
+export interface RegistryOptions extends Omit<PresenceRules, 'loopLateMs' | 'startedAtMs'> {
+  peersMax: number;
+}
+
+export class Registry {
+  private readonly peers = new Map<string, Entry>();
+  private readonly listeners = new Set<(peer: Peer) => void>();
+  private cancelSweep: Cancel | undefined;
+  private unsubscribe: (() => void) | undefined;
+  private lastSweepMs = 0;
+  private lateMs = 0;
+  startedAtMs = 0;
+
+  constructor(
+    private readonly deps: { store: Store; clock: Clock; log: Logger; members: MemberList },
+    private readonly options: RegistryOptions,
+  ) {}
+
+  async start(): Promise<void> {
+    this.startedAtMs = this.deps.clock.now();
+    for await (const [peerId, value] of this.deps.store.iterate(NAMESPACES.peers)) {
+      this.put(peerId, stored.parse(readJson(value)));
+    }
+    this.sync([...this.peers.keys(), ...this.deps.members.list().map((credential) => credential.peerId)]);
+    this.unsubscribe = this.deps.members.onChange(({ peers }) => this.sync(peers));
+    this.lastSweepMs = this.deps.clock.monotonic();
+    this.cancelSweep = this.deps.clock.every(SWEEP_MS, () => this.sweep());
+  }
+
+  async stop(): Promise<void> {
+    this.cancelSweep?.();
+    this.unsubscribe?.();
+  }
+
+  get(peerId: string): Peer | undefined {
+    const entry = this.peers.get(peerId);
+    return entry && this.view(entry);
+  }
+
+  /** In order of node numbers. */
+  list(): Peer[] {
+    return [...this.peers.values()]
+      .sort((a, b) => a.record.nodeNumber - b.record.nodeNumber)
+      .map((entry) => this.view(entry));
+  }
+
+  rows(): PeerRow[] {
+    return this.list().map((peer) => ({
+      peerId: peer.record.peerId,
+      name: peer.record.name,
+      nodeNumber: peer.record.nodeNumber,
+      state: peer.record.state,
+      presence: peer.presence,
+      reason: peer.presenceReason,
+      location: peer.location ?? null,
+      publicUrl: peer.record.publicUrl,
+      urlVerified: peer.url.verified,
+      urlReason: peer.url.reason,
+      lastHeardMs: peer.lastHeardMs ?? null,
+      slots: peer.load?.slots ?? 0,
+      queued: peer.load?.queued ?? 0,
+      running: peer.load?.running ?? 0,
+      freeBytes: peer.load?.freeBytes ?? 0,
+      atRiskBytes: peer.load?.atRiskBytes ?? 0,
+      version: peer.record.version,
+    }));
+  }
+
+  /** By PeerId, or by a name that only one member has. Errors: `coordinator/no-such-peer`, `coordinator/peer-ambiguous`. */
+  find(who: string): Peer {
+    const byId = this.get(who);
+    if (byId) return byId;
+    const named = this.list().filter((peer) => peer.record.name === who && peer.record.state !== 'revoked');
+    if (named.length > 1) throw coordinatorErrors('peer-ambiguous', { peer: who });
+    const [only] = named;
+    if (only === undefined) throw coordinatorErrors('no-such-peer', { peer: who });
+    return only;
+  }
+
+  /** For the batch that stores a new member's credential. Error: `coordinator/too-many-peers`. */
+  memberOps(member: { peerId: string; name: string; nodeNumber: number }): StoreOp[] {
+    const before = this.peers.get(member.peerId)?.record;
+    if (before === undefined && this.peers.size >= this.options.peersMax) {
+      throw coordinatorErrors('too-many-peers', { max: this.options.peersMax });
+    }
+    return [this.op({ ...(before ?? newRecord(member.peerId, this.deps.clock.now())), ...member })];
+  }
+
+  admissionRecord(peerId: string, live: boolean): AdmissionRecord | undefined {
+    const revoked = this.deps.members.revocationOf(peerId) !== undefined;
+    const credential = this.deps.members.get(peerId)?.credential;
+    const entry = this.peers.get(peerId);
+    if (entry === undefined || (credential === undefined && !revoked)) return undefined;
+    return {
+      revoked,
+      credentialExpiresAtMs: credential?.expiresAt ?? 0,
+      last: entry.record.last,
+      live,
+      reachable: entry.url.verified,
+      reachableReason: entry.url.reason,
+    };
+  }
+
+  /** An admitted registration; on disk before the peer is welcomed, or its boot number could be used twice. */
+  async admitted(peerId: string, hello: Hello, resumed: boolean): Promise<void> {
+    const entry = this.required(peerId);
+    const { boot, bootNonce, storeId, version, publicUrl, capacityBytes } = hello;
+    const record: PeerRecord = {
+      ...entry.record,
+      last: { boot, bootNonce, storeId },
+      version,
+      publicUrl,
+      capacityBytes,
+      addresses: [...hello.addresses],
+    };
+    if (record.publicUrl !== entry.record.publicUrl) entry.url = unchecked(record.publicUrl);
+    await this.deps.store.commit([this.op(record)]);
+    entry.record = { ...record, state: entry.record.state };
+    if (!resumed || entry.record.state === 'joined') this.transition(entry, 'joining');
+    entry.heard = { open: true, lastHeardMs: this.deps.clock.now() };
+    if (!resumed) entry.load = undefined;
+    this.judge(entry);
+    this.emit(entry);
+  }
+
+  /** A digest on the open registration stream; an older one than the last is ignored. */
+  heard(peerId: string, load: PeerLoad, more: { publicUrl: string | null; logPartners: readonly string[] }): void {
+    const entry = this.required(peerId);
+    if (entry.load !== undefined && load.sequence <= entry.load.sequence) return;
+    entry.heard = { open: true, lastHeardMs: this.deps.clock.now() };
+    entry.load = load;
+    entry.logPartners = more.logPartners;
+    if (more.publicUrl !== entry.record.publicUrl) {
+      entry.record = { ...entry.record, publicUrl: more.publicUrl };
+      entry.url = unchecked(more.publicUrl);
+      this.persist(entry);
+    }
+    // 'drained' is the coordinator's word, never the leaver's.
+    const next = load.state === 'drained' ? 'draining' : load.state;
+    if (next !== entry.record.state && EXITS[entry.record.state].includes(next) && next !== 'joining') {
+      this.transition(entry, next);
+    }
+    this.judge(entry);
+    this.emit(entry);
+  }
+
+  /** The registration stream ended; the caller redials once and reports with `redialed`. */
+  closed(peerId: string): void {
+    const entry = this.peers.get(peerId);
+    if (entry === undefined || !entry.heard.open) return;
+    entry.heard = { ...entry.heard, open: false, closedAtMs: this.deps.clock.now(), redialed: undefined };
+    this.judge(entry);
+    this.emit(entry);
+  }
+
+  redialed(peerId: string, answer: 'answered' | 'refused'): void {
+    const entry = this.peers.get(peerId);
+    if (entry === undefined || entry.heard.open) return;
+    entry.heard = { ...entry.heard, redialed: answer };
+    this.judge(entry);
+    this.emit(entry);
+  }
+
+  urlChecked(peerId: string, publicUrl: string | null, check: UrlCheck): void {
+    const entry = this.peers.get(peerId);
+    if (entry === undefined || entry.record.publicUrl !== publicUrl) return;
+    entry.url = check;
+    this.emit(entry);
+  }
+
+  /** Asked by a door before the digest says so; the same as a digest that says draining. */
+  draining(peerId: string): void {
+    const entry = this.required(peerId);
+    if (entry.record.state !== 'draining') this.transition(entry, 'draining');
+    this.emit(entry);
+  }
+
+  /** The write that makes a peer drained, and what to do once it is on disk: receipts.ts puts both with its receipt. */
+  drainedOp(peerId: string, receipt: string): { op: StoreOp; done: () => void } {
+    const entry = this.required(peerId);
+    assertExit(entry.record.state, 'drained');
+    const record: PeerRecord = { ...entry.record, state: 'drained', receipt };
+    return {
+      op: this.op(record),
+      done: () => {
+        entry.record = record;
+        this.deps.log.info({ peer: record.peerId, name: record.name, state: 'drained' }, 'a peer changed its state');
+        this.emit(entry);
+      },
+    };
+  }
+
+  /** A user was sent there and has not come yet. */
+  assigned(peerId: string, account: string): void {
+    const entry = this.peers.get(peerId);
+    if (entry === undefined || entry.assigned.size >= ASSIGNED_MAX) return;
+    entry.assigned.set(account, this.deps.clock.monotonic());
+  }
+
+  arrived(peerId: string, account: string): void {
+    this.peers.get(peerId)?.assigned.delete(account);
+  }
+
+  /** For routing.ts. `partnersOf`: mark who follows the logs of this home. */
+  routingNodes(partnersOf?: string): RoutingNode[] {
+    const partners = partnersOf === undefined ? undefined : this.peers.get(partnersOf)?.logPartners;
+    return this.list().map((peer) => ({
+      peerId: peer.record.peerId,
+      name: peer.record.name,
+      state: peer.record.state,
+      routable: peer.routable,
+      ...(peer.location ? { location: peer.location } : {}),
+      slots: peer.load?.slots ?? 1,
+      queued: peer.load?.queued ?? 0,
+      running: peer.load?.running ?? 0,
+      assigned: peer.assigned,
+      ...(partners ? { hasLog: partners.includes(peer.record.peerId) } : {}),
+    }));
+  }
+
+  /** By how much this process's own timers are late, now. */
+  get loopLateMs(): number {
+    const since = this.deps.clock.monotonic() - this.lastSweepMs - SWEEP_MS;
+    return Math.max(this.lateMs, since, 0);
+  }
+
+  onChange(listener: (peer: Peer) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private sweep(): void {
+    const now = this.deps.clock.monotonic();
+    // Remembered for one more sweep: what piled up while the loop was late is handled right after this.
+    this.lateMs = Math.max(0, now - this.lastSweepMs - SWEEP_MS);
+    this.lastSweepMs = now;
+    for (const entry of this.peers.values()) {
+      const before = entry.presence;
+      this.judge(entry);
+      for (const [account, at] of entry.assigned) if (now - at > ASSIGNED_MS) entry.assigned.delete(account);
+      if (entry.presence !== before) this.emit(entry);
+    }
+  }
+
+  private judge(entry: Entry): void {
+    const { startedAtMs } = this;
+    const verdict = presenceOf(entry.heard, this.deps.clock.now(), {
+      ...this.options,
+      startedAtMs,
+      loopLateMs: this.loopLateMs,
+    });
+    if (verdict.presence !== entry.presence) {
+      const { peerId, name } = entry.record;
+      this.deps.log.info(
+        { peer: peerId, name, presence: verdict.presence, reason: verdict.reason },
+        'the presence of a peer changed',
+      );
+    }
+    entry.presence = verdict.presence;
+    entry.presenceReason = verdict.reason;
+    entry.lostAtMs = verdict.lostAtMs;
+  }
+
+  /** Brings the peers in line with the member list. */
+  private sync(peerIds: readonly string[]): void {
+    for (const peerId of peerIds) {
+      const credential = this.deps.members.get(peerId)?.credential;
+      const revoked = this.deps.members.revocationOf(peerId) !== undefined;
+      const before = this.peers.get(peerId);
+      if (credential === undefined && !revoked) continue;
+      const entry = before ?? this.put(peerId, newRecord(peerId, this.deps.clock.now()));
+      if (credential) {
+        const { name, nodeNumber, location } = credential;
+        entry.record = { ...entry.record, name, nodeNumber };
+        entry.location = location ?? undefined;
+      }
+      if (revoked && entry.record.state !== 'revoked') this.transition(entry, 'revoked');
+      this.judge(entry);
+      this.emit(entry);
+    }
+  }
+
+  private put(peerId: string, record: PeerRecord): Entry {
+    const credential = this.deps.members.get(peerId)?.credential;
+    const entry: Entry = {
+      record,
+      location: credential?.location ?? undefined,
+      heard: { open: false },
+      presence: 'away',
+      presenceReason: 'it has not registered since the coordinator started',
+      lostAtMs: this.startedAtMs,
+      load: undefined,
+      url: unchecked(record.publicUrl),
+      logPartners: [],
+      assigned: new Map(),
+    };
+    this.peers.set(peerId, entry);
+    return entry;
+  }
+
+  private transition(entry: Entry, to: PeerState): void {
+    const from = entry.record.state;
+    if (from === to) return;
+    assertExit(from, to);
+    entry.record = { ...entry.record, state: to, ...(to === 'joining' ? { receipt: undefined } : {}) };
+    this.deps.log.info({ peer: entry.record.peerId, name: entry.record.name, from, state: to }, 'a peer changed its state');
+    this.persist(entry);
+  }
+
+  /** What a crash may lose here, the peer's next digest says again. */
+  private persist(entry: Entry): void {
+    this.deps.store.commit([this.op(entry.record)]).catch((error: unknown) => {
+      this.deps.log.warn({ peer: entry.record.peerId, err: error }, "a peer's record was not saved");
+    });
+  }
+
+  private op(record: PeerRecord): StoreOp {
+    return { ns: NAMESPACES.peers, key: record.peerId, value: JSON.stringify(record) };
+  }
+
+  private required(peerId: string): Entry {
+    const entry = this.peers.get(peerId);
+    if (entry === undefined) throw coordinatorErrors('no-such-peer', { peer: peerId });
+    return entry;
+  }
+
+  private view(entry: Entry): Peer {
+    const { record, location, presence, presenceReason, lostAtMs, load, url, logPartners } = entry;
+    return {
+      record,
+      location,
+      presence,
+      presenceReason,
+      lostAtMs,
+      lastHeardMs: entry.heard.lastHeardMs,
+      load,
+      url,
+      routable: presence === 'alive' && load !== undefined && record.state !== 'revoked',
+      logPartners,
+      assigned: entry.assigned.size,
+    };
+  }
+
+  private emit(entry: Entry): void {
+    const peer = this.view(entry);
+    for (const listener of this.listeners) listener(peer);
+  }
+}
+
+function assertExit(from: PeerState, to: PeerState): void {
+  if (!EXITS[from].includes(to)) throw new Error(`a peer cannot go from ${from} to ${to}`);
+}
+
+function newRecord(peerId: string, now: number): PeerRecord {
+  return {
+    peerId,
+    name: '',
+    nodeNumber: 0,
+    joinedAt: now,
+    state: 'joined',
+    publicUrl: null,
+    addresses: [],
+    version: '',
+    capacityBytes: 0,
+  };
+}
+
+function unchecked(publicUrl: string | null): UrlCheck {
+  return { verified: false, reason: publicUrl === null ? 'it has no public URL' : 'not checked yet', atMs: 0 };
+}

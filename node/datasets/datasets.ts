@@ -1,0 +1,282 @@
+/**
+ * A user's datasets: reading, listing, changing, and opening their content. Every change is an entry of her log; the
+ * content is opened from the blob store, and fetched from another holder first when this node does not have it yet.
+ */
+import type { ContentFile, EntryPayload } from '../../protocol/account/entries.js';
+import type { AccountView, DatasetRecord } from '../../protocol/account/records.js';
+import type { BlobStore } from '../../protocol/blobs/blob.js';
+import type { AccountLog } from '../../protocol/log/account-log.js';
+import type { Draft, JsonObject } from '../../protocol/log/entry.js';
+import { type Clock, deadline } from '../../protocol/runtime/clock.js';
+import type { IdSource } from '../histories/histories.js';
+import { type ContentsPage, type ContentsQuery, selectItems } from './contents.js';
+import { copyDraft } from './copies.js';
+import type { Datatypes } from './datatypes.js';
+import { datasetErrors } from './errors.js';
+import { type DatasetFacts, datasetFacts, historyItems, type ItemFacts, type JobActivity } from './facts.js';
+
+export interface DatasetsDeps {
+  log: Pick<AccountLog, 'append'>;
+  ids: IdSource;
+  clock: Clock;
+  activity: JobActivity;
+  blobs: Pick<BlobStore, 'has' | 'path' | 'read'>;
+  datatypes: Pick<Datatypes, 'get'>;
+  /** Brings a blob from another holder; absent on a stand-alone node. Resolves when it is here. */
+  fetchBlob?: ((blob: string, signal: AbortSignal) => Promise<void>) | undefined;
+}
+
+export type DatasetChange = Omit<EntryPayload<'dataset.updated'>, 'id'>;
+
+/** Content ready to be sent. */
+export interface OpenDataset {
+  facts: DatasetFacts;
+  file: ContentFile;
+  size: number;
+  mimetype: string;
+  /** From `start` up to and without `end`. */
+  stream(range?: { start: number; end: number }): AsyncIterable<Uint8Array>;
+}
+
+export type BulkOperation =
+  | { operation: 'hide' | 'unhide' | 'delete' | 'undelete' | 'purge' }
+  | { operation: 'change_datatype'; datatype: string }
+  | { operation: 'change_dbkey'; dbkey: string }
+  | { operation: 'add_tags' | 'remove_tags'; tags: readonly string[] };
+
+export interface BulkResult {
+  successes: number;
+  errors: { item: { kind: 'dataset' | 'collection'; id: string }; message: string }[];
+}
+
+export interface ItemRef {
+  kind: 'dataset' | 'collection';
+  id: string;
+}
+
+/** Items one request may change. */
+export const BULK_ITEMS_MAX = 10_000;
+/** How long a download waits for bytes that are only elsewhere. */
+const FETCH_DEADLINE_MS = 60_000;
+
+export class Datasets {
+  constructor(private readonly deps: DatasetsDeps) {}
+
+  facts(view: AccountView, record: DatasetRecord): DatasetFacts {
+    return datasetFacts(view, record, this.deps.activity);
+  }
+
+  /** Errors: `datasets/not-found`, `datasets/not-in-history`. */
+  get(view: AccountView | undefined, id: string, history?: string): DatasetFacts {
+    const record = view?.get('dataset', id);
+    if (view === undefined || record === undefined) throw datasetErrors('not-found', { id });
+    if (history !== undefined && record.history !== history) throw datasetErrors('not-in-history', { id });
+    return this.facts(view, record);
+  }
+
+  find(view: AccountView, id: string): DatasetFacts | undefined {
+    const record = view.get('dataset', id);
+    return record === undefined ? undefined : this.facts(view, record);
+  }
+
+  items(view: AccountView, history: string): ItemFacts[] {
+    return historyItems(view, history, this.deps.activity);
+  }
+
+  list(view: AccountView, history: string, query: ContentsQuery): ContentsPage {
+    return selectItems(this.items(view, history), query, view);
+  }
+
+  /** Datasets and collections of every history. */
+  listAll(view: AccountView, query: ContentsQuery): ContentsPage {
+    const items: ItemFacts[] = [];
+    for (const history of view.list('history')) items.push(...this.items(view, history.id));
+    return selectItems(items, query, view);
+  }
+
+  async update(account: string, id: string, change: DatasetChange): Promise<DatasetFacts> {
+    if (change.extension !== undefined) this.knownDatatype(change.extension);
+    const { view } = await this.deps.log.append(account, (now) => {
+      const record = existing(now, id);
+      if (record.purged && (change.deleted === false || change.visible !== undefined)) {
+        throw datasetErrors('is-purged', { name: record.name });
+      }
+      const fields: JsonObject = {};
+      for (const [field, value] of Object.entries(change)) if (value !== undefined) fields[field] = value;
+      return Object.keys(fields).length === 0 ? [] : [{ type: 'dataset.updated', payload: { ...fields, id } }];
+    });
+    return this.get(view, id);
+  }
+
+  async delete(account: string, id: string, options: { purge: boolean }): Promise<DatasetFacts> {
+    const { view } = await this.deps.log.append(account, (now) => deletion(existing(now, id), options.purge));
+    return this.get(view, id);
+  }
+
+  /** Errors: `datasets/is-purged`. */
+  undelete(account: string, id: string): Promise<DatasetFacts> {
+    return this.update(account, id, { deleted: false });
+  }
+
+  /** Into one of the account's histories; `source` is the view that holds the original. */
+  async copy(account: string, source: AccountView, id: string, history: string): Promise<DatasetFacts> {
+    const original = existing(source, id);
+    if (original.purged) throw datasetErrors('purged', { name: original.name });
+    const copy = this.deps.ids.next();
+    const { view } = await this.deps.log.append(account, (now) => {
+      const draft = copyDraft(source, original, {
+        id: copy,
+        history,
+        hid: now.nextHid(history),
+        at: this.deps.clock.now(),
+        sharesJob: source.account === account,
+      });
+      if (draft === undefined) {
+        throw datasetErrors('not-ready', { name: original.name, state: this.facts(source, original).state });
+      }
+      return [draft];
+    });
+    return this.get(view, copy);
+  }
+
+  /** Each item succeeds or fails for itself; what succeeds is one atomic change. */
+  async bulk(account: string, history: string, items: readonly ItemRef[], action: BulkOperation): Promise<BulkResult> {
+    if (items.length > BULK_ITEMS_MAX) throw datasetErrors('bulk-too-large', { max: BULK_ITEMS_MAX });
+    if (action.operation === 'change_datatype') this.knownDatatype(action.datatype);
+    const errors: BulkResult['errors'] = [];
+    let successes = 0;
+    await this.deps.log.append(account, (now) => {
+      const drafts: Draft[] = [];
+      for (const item of items) {
+        const outcome = bulkDrafts(now, history, item, action);
+        if (typeof outcome === 'string') errors.push({ item, message: outcome });
+        else {
+          drafts.push(...outcome);
+          successes += 1;
+        }
+      }
+      return drafts;
+    });
+    return { successes, errors };
+  }
+
+  /**
+   * The content, or one of its extra files. Waits for bytes that are only elsewhere.
+   * Errors: `datasets/purged`, `datasets/not-ready`, `datasets/no-content`, `datasets/no-such-file`, `datasets/elsewhere`.
+   */
+  async open(view: AccountView, id: string, options: { file?: string; signal?: AbortSignal } = {}): Promise<OpenDataset> {
+    const facts = this.get(view, id);
+    const name = facts.record.name;
+    if (facts.purged) throw datasetErrors('purged', { name });
+    if (facts.content === undefined) {
+      const reason = facts.info || `its state is ${facts.state}`;
+      if (facts.state === 'error' || facts.state === 'discarded') throw datasetErrors('no-content', { name, reason });
+      throw datasetErrors('not-ready', { name, state: facts.state });
+    }
+    const { files } = facts.content;
+    const file =
+      options.file === undefined
+        ? files.find(({ role }) => role === 'primary')
+        : files.find(({ role, path }) => role !== 'primary' && path === options.file);
+    if (file === undefined) {
+      if (options.file !== undefined) throw datasetErrors('no-such-file', { name, file: options.file });
+      throw datasetErrors('no-content', { name, reason: facts.info || 'its job wrote nothing' });
+    }
+    await this.here(file.blob, name, options.signal);
+    const { blobs, datatypes } = this.deps;
+    return {
+      facts,
+      file,
+      size: file.size,
+      mimetype:
+        file.role === 'primary'
+          ? (datatypes.get(facts.extension)?.mimetype ?? 'application/octet-stream')
+          : 'application/octet-stream',
+      stream: (range) => (file.size === 0 ? nothing() : blobs.read(file.blob, range)),
+    };
+  }
+
+  /** The first bytes as text, cut at a line where there is one. */
+  async text(view: AccountView, id: string, bytesMax: number): Promise<{ text: string; truncated: boolean }> {
+    const open = await this.open(view, id);
+    if (open.size === 0) return { text: '', truncated: false };
+    const wanted = Math.min(bytesMax, open.size);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of open.stream({ start: 0, end: wanted })) chunks.push(chunk);
+    const text = Buffer.concat(chunks).toString('utf8');
+    const truncated = open.size > wanted;
+    const lastLine = truncated ? text.lastIndexOf('\n') : -1;
+    return { text: lastLine > 0 ? text.slice(0, lastLine + 1) : text, truncated };
+  }
+
+  private async here(blob: string, name: string, signal: AbortSignal | undefined): Promise<void> {
+    if (this.deps.blobs.has(blob)) return;
+    if (this.deps.fetchBlob === undefined) throw datasetErrors('elsewhere', { name });
+    try {
+      await this.deps.fetchBlob(blob, deadline(FETCH_DEADLINE_MS, signal));
+    } catch (cause) {
+      throw datasetErrors('elsewhere', { name }, { cause });
+    }
+    if (!this.deps.blobs.has(blob)) throw datasetErrors('elsewhere', { name });
+  }
+
+  private knownDatatype(extension: string): void {
+    if (extension !== 'auto' && this.deps.datatypes.get(extension) === undefined) {
+      throw datasetErrors('unknown-datatype', { extension });
+    }
+  }
+}
+
+async function* nothing(): AsyncIterable<Uint8Array> {}
+
+function existing(view: AccountView, id: string): DatasetRecord {
+  const record = view.get('dataset', id);
+  if (record === undefined) throw datasetErrors('not-found', { id });
+  return record;
+}
+
+function deletion(record: DatasetRecord, purge: boolean): Draft[] {
+  const drafts: Draft[] = [];
+  if (!record.deleted) drafts.push({ type: 'dataset.updated', payload: { id: record.id, deleted: true } });
+  if (purge && !record.purged) drafts.push({ type: 'dataset.purged', payload: { id: record.id } });
+  return drafts;
+}
+
+/** The entries, or why not. */
+function bulkDrafts(view: AccountView, history: string, item: ItemRef, action: BulkOperation): Draft[] | string {
+  const record = view.get(item.kind, item.id);
+  if (record === undefined || record.history !== history) return 'It is not in this history.';
+  const change = (fields: JsonObject): Draft[] => [
+    { type: item.kind === 'dataset' ? 'dataset.updated' : 'collection.updated', payload: { id: item.id, ...fields } },
+  ];
+  const purged = 'purged' in record && record.purged;
+  switch (action.operation) {
+    case 'hide':
+      return change({ visible: false });
+    case 'unhide':
+      return change({ visible: true });
+    case 'delete':
+      return change({ deleted: true });
+    case 'undelete':
+      return purged ? 'It was purged and cannot be undeleted.' : change({ deleted: false });
+    case 'purge':
+      if (item.kind === 'dataset') return deletion(record as DatasetRecord, true);
+      return [
+        ...change({ deleted: true }),
+        ...('elements' in record ? record.elements : []).flatMap((element) => {
+          const dataset = element.kind === 'dataset' ? view.get('dataset', element.id) : undefined;
+          return dataset === undefined ? [] : deletion(dataset, true);
+        }),
+      ];
+    case 'change_datatype':
+      if (item.kind === 'collection') return 'The datatype of a collection cannot be changed as a whole.';
+      return purged ? 'It was purged.' : change({ extension: action.datatype });
+    case 'change_dbkey':
+      if (item.kind === 'collection') return 'The build of a collection cannot be changed as a whole.';
+      return purged ? 'It was purged.' : change({ genomeBuild: action.dbkey });
+    case 'add_tags':
+      return change({ tags: [...new Set([...(record.tags ?? []), ...action.tags])] });
+    case 'remove_tags':
+      return change({ tags: (record.tags ?? []).filter((tag) => !action.tags.includes(tag)) });
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * Files on their way in. Resumable ones speak TUS 1.0 (tus.io) through @tus/server; files inside a form are streamed to
+ * the same folder. A file is handed on only when all of it is here, to its owner alone, and once: it is moved into
+ * `claimed/` first, so that two requests cannot both take it.
+ *
+ * Not here: sniffing, conversion, hashing. A job does these (`JobService.submitFetch`), with the file's path.
+ */
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { FileStore } from '@tus/file-store';
+import { Server } from '@tus/server';
+import { type Cancel, type Clock } from '../../protocol/runtime/clock.js';
+import { type DomainError, describeError, isDomainError } from '../../protocol/runtime/errors.js';
+import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
+import type { Logger } from '../../protocol/runtime/logger.js';
+import { type Random, randomHex } from '../../protocol/runtime/random.js';
+import { uploadErrors } from './errors.js';
+
+export interface UploadsDeps {
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  /** Free bytes of the disk that holds the folder; a test may fill it. */
+  freeBytes?: (folder: string) => Promise<number>;
+}
+
+export interface UploadsOptions {
+  /** `<data folder>/uploads`. */
+  folder: string;
+  sizeMaxBytes: number;
+  minFreeBytes: number;
+}
+
+/** A complete file of the caller's, hers to hand on. */
+export interface UploadedFile {
+  path: string;
+  name: string;
+  size: number;
+  /** Puts it back: the request that took it was refused. */
+  release(): Promise<void>;
+}
+
+/** Where clients find it; both with and without a trailing slash. */
+export const UPLOAD_PATH = '/api/upload/resumable_upload';
+/** An upload that nobody finished or used is removed after this long. */
+const KEEP_DAYS = 7;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
+const FORM_FILE_NAME_MAX = 255;
+const UPLOAD_ID = /^[0-9a-f]{32}$/;
+const ACCOUNT = 'galaxyAccount';
+
+interface TusError {
+  status_code: number;
+  body: string;
+}
+
+export class Uploads implements Part {
+  private readonly tus: Server;
+  private readonly store: FileStore;
+  private readonly incoming: string;
+  private readonly claimed: string;
+  /** Whose request it is; TUS's hooks see only the request. */
+  private readonly accounts = new WeakMap<IncomingMessage, string>();
+  private readonly background: Background;
+  private cancelSweep: Cancel | undefined;
+  private closedFor: string | undefined;
+  private active = 0;
+
+  constructor(
+    private readonly deps: UploadsDeps,
+    private readonly options: UploadsOptions,
+  ) {
+    this.incoming = join(options.folder, 'incoming');
+    this.claimed = join(options.folder, 'claimed');
+    this.background = new Background(deps);
+    this.store = new FileStore({ directory: this.incoming, expirationPeriodInMilliseconds: KEEP_DAYS * DAY_MS });
+    this.tus = new Server({
+      path: UPLOAD_PATH,
+      datastore: this.store,
+      maxSize: options.sizeMaxBytes,
+      // Relative, so that it is right behind every proxy.
+      relativeLocation: true,
+      allowedOrigins: () => false,
+      namingFunction: () => randomHex(this.deps.random, 16),
+      getFileIdFromRequest: (_request, last) => (last !== undefined && UPLOAD_ID.test(last) ? last : undefined),
+      onUploadCreate: async (request, upload) => {
+        await this.admit(upload.size ?? 0);
+        return { metadata: { ...upload.metadata, [ACCOUNT]: this.accountOf(request) } };
+      },
+      onIncomingRequest: async (request, id) => {
+        if (request.method === 'POST') return;
+        const upload = await this.store.getUpload(id);
+        // Another account's upload is not even there.
+        if (upload.metadata?.[ACCOUNT] !== this.accountOf(request)) throw notThere();
+        if (request.method === 'PATCH') await this.admitBytes(0);
+      },
+      onResponseError: (_request, error) => this.explain(error),
+    });
+  }
+
+  async start(): Promise<void> {
+    await mkdir(this.incoming, { recursive: true });
+    await mkdir(this.claimed, { recursive: true });
+    this.cancelSweep = this.deps.clock.every(SWEEP_INTERVAL_MS, () => this.sweepInBackground());
+    this.sweepInBackground();
+  }
+
+  async stop(): Promise<void> {
+    this.cancelSweep?.();
+    await this.background.stop();
+  }
+
+  /** A drain lets what has begun go on, and takes nothing new. */
+  close(reason: string): void {
+    this.closedFor = reason;
+  }
+
+  reopen(): void {
+    this.closedFor = undefined;
+  }
+
+  /** Requests that are sending bytes now. */
+  get inProgress(): number {
+    return this.active;
+  }
+
+  /** Answers one TUS request of `account` on the raw connection. */
+  async handle(account: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.accounts.set(request, account);
+    this.active += 1;
+    try {
+      await this.tus.handle(request, response);
+    } finally {
+      this.active -= 1;
+    }
+  }
+
+  /**
+   * Takes a finished upload for use.
+   * Errors: `uploads/not-found`, `uploads/incomplete`.
+   */
+  async claim(account: string, id: string, name?: string): Promise<UploadedFile> {
+    const missing = () => uploadErrors('not-found', { id, days: KEEP_DAYS });
+    if (!UPLOAD_ID.test(id)) throw missing();
+    const upload = await this.store.getUpload(id).catch(() => undefined);
+    if (upload === undefined || upload.metadata?.[ACCOUNT] !== account) throw missing();
+    if (upload.size === undefined || upload.offset !== upload.size) {
+      throw uploadErrors('incomplete', { id, have: upload.offset, size: upload.size });
+    }
+    const from = join(this.incoming, id);
+    const path = join(this.claimed, id);
+    // The rename decides: of two requests for one upload, one finds nothing to move.
+    await rename(from, path).catch((cause: unknown) => {
+      throw uploadErrors('not-found', { id, days: KEEP_DAYS }, { cause });
+    });
+    await this.touch(path);
+    return {
+      path,
+      name: name || upload.metadata?.filename || 'Uploaded file',
+      size: upload.size,
+      release: () => rename(path, from),
+    };
+  }
+
+  /**
+   * Takes a file out of a form. Nothing remains of one that did not arrive whole.
+   * Errors: `uploads/too-large`, `uploads/no-space`, `uploads/interrupted`, `uploads/closed`.
+   */
+  async receive(name: string, source: AsyncIterable<Uint8Array>): Promise<UploadedFile> {
+    await this.admit(0);
+    const path = join(this.claimed, randomHex(this.deps.random, 16));
+    const part = `${path}.part`;
+    let size = 0;
+    const { sizeMaxBytes } = this.options;
+    const limit = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        size += chunk.length;
+        if (size > sizeMaxBytes) done(uploadErrors('too-large', { max: sizeMaxBytes }));
+        else done(null, chunk);
+      },
+    });
+    this.active += 1;
+    try {
+      await pipeline(source, limit, createWriteStream(part, { flags: 'wx' }));
+      await rename(part, path);
+    } catch (cause) {
+      await rm(part, { force: true });
+      throw await this.receiveError(cause);
+    } finally {
+      this.active -= 1;
+    }
+    const discard = () => rm(path, { force: true });
+    return { path, name: name.slice(0, FORM_FILE_NAME_MAX) || 'Uploaded file', size, release: discard };
+  }
+
+  private async admit(size: number): Promise<void> {
+    if (this.closedFor !== undefined) throw uploadErrors('closed', { reason: this.closedFor });
+    await this.admitBytes(size);
+  }
+
+  private async admitBytes(size: number): Promise<void> {
+    const free = await this.freeBytes();
+    if (free - size < this.options.minFreeBytes) throw uploadErrors('no-space', { free });
+  }
+
+  private freeBytes(): Promise<number> {
+    return (this.deps.freeBytes ?? freeBytesOf)(this.options.folder);
+  }
+
+  private accountOf(request: { runtime?: { node?: { req: unknown } } }): string {
+    const account = this.accounts.get(request.runtime?.node?.req as IncomingMessage);
+    if (account === undefined) throw new Error('an upload request without an account');
+    return account;
+  }
+
+  /** In TUS a failure is a status and a text; the client shows the text. */
+  private async explain(error: Error | TusError): Promise<TusError | undefined> {
+    if (isDomainError(error)) return { status_code: statusOf(error), body: `${describeError(error)}\n` };
+    if ('status_code' in error && error.status_code < 500) return undefined;
+    const free = await this.freeBytes().catch(() => Number.POSITIVE_INFINITY);
+    if (free < Math.max(this.options.minFreeBytes, 1)) return this.explain(uploadErrors('no-space', { free }));
+    const cause = 'body' in error ? error.body : error.message;
+    this.deps.log.error({ cause }, 'an upload failed');
+    return undefined;
+  }
+
+  private async receiveError(cause: unknown): Promise<unknown> {
+    if (isDomainError(cause)) return cause;
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      return uploadErrors('no-space', { free: await this.freeBytes().catch(() => 0) }, { cause });
+    }
+    if (code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET') return uploadErrors('interrupted', {}, { cause });
+    return cause;
+  }
+
+  private sweepInBackground(): void {
+    this.background.run('remove abandoned uploads', async () => {
+      await this.sweep();
+    });
+  }
+
+  /** Removes what nobody finished or used in time. Returns how many files that was. */
+  async sweep(): Promise<number> {
+    const oldest = this.deps.clock.now() - KEEP_DAYS * DAY_MS;
+    let removed = 0;
+    for (const folder of [this.incoming, this.claimed]) {
+      for (const name of await readdir(folder)) {
+        const path = join(folder, name);
+        const info = await stat(path).catch(() => undefined);
+        if (info === undefined || !info.isFile() || info.mtimeMs >= oldest) continue;
+        // The record of a resumable upload is as old as its beginning; it goes when its file does.
+        const file = name.endsWith('.json') ? path.slice(0, -'.json'.length) : undefined;
+        const fresh = file && (await stat(file).catch(() => undefined));
+        if (fresh && fresh.mtimeMs >= oldest) continue;
+        await rm(path, { force: true });
+        removed += 1;
+      }
+    }
+    if (removed > 0) this.deps.log.info({ removed }, 'abandoned uploads removed');
+    return removed;
+  }
+
+  private async touch(path: string): Promise<void> {
+    const seconds = this.deps.clock.now() / 1000;
+    await utimes(path, seconds, seconds);
+  }
+}
+
+function notThere(): TusError {
+  return { status_code: 404, body: 'There is no such upload.\n' };
+}
+
+const STATUS: Partial<Record<DomainError['kind'], number>> = {
+  'no-space': 507,
+  'too-large': 413,
+  unavailable: 503,
+  'not-found': 404,
+};
+
+function statusOf(error: DomainError): number {
+  return STATUS[error.kind] ?? 400;
+}
+
+async function freeBytesOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}

@@ -1,0 +1,138 @@
+/**
+ * What a run of a job is made of, and what the node and its handler processes say to each other about it. Plain data:
+ * it crosses an IPC channel as JSON. A run is named by (job, attempt); a word about any other attempt is stale.
+ */
+import { z } from 'zod';
+import type { JsonObject } from '../../protocol/log/entry.js';
+import type { PreparedCommand } from '../toolbox/tool.js';
+
+export interface RunOutput {
+  name: string;
+  /** Absolute, inside the run's `outputs/`. */
+  file: string;
+  /** An extension, or `auto`: decided from the bytes. */
+  extension: string;
+  /** Relative to `working/`: the tool writes there and the file is moved afterwards. */
+  fromWorkDir?: string;
+}
+
+/** One upload: a file of this node that the run may read and never changes. */
+export interface RunFetch {
+  name: string;
+  source: string;
+  toPosixLines: boolean;
+  spaceToTab: boolean;
+  autoDecompress: boolean;
+  output: RunOutput;
+}
+
+export type RunWork =
+  | { kind: 'command'; command: PreparedCommand; outputs: RunOutput[] }
+  | { kind: 'fetch'; items: RunFetch[] };
+
+export interface RunSpec {
+  job: string;
+  attempt: number;
+  /** Absolute; made for this attempt alone. */
+  folder: string;
+  work: RunWork;
+  limits: RunLimits;
+  cores: number;
+  memoryMb: number;
+}
+
+export interface RunLimits {
+  /** null: none. */
+  walltimeMs: number | null;
+  /** Of stdout and of stderr, each. */
+  logBytesMax: number;
+  /** Between SIGTERM and SIGKILL. */
+  killGraceMs: number;
+  /** What one uploaded file may grow to when it is decompressed. */
+  fetchBytesMax: number;
+}
+
+const jsonObject = z.custom<JsonObject>((value) => typeof value === 'object' && value !== null);
+
+const runOutputResult = z.object({
+  name: z.string(),
+  /** Absolute, a regular file; absent when there is nothing to keep. */
+  file: z.string().optional(),
+  state: z.enum(['ok', 'empty', 'error', 'failed_metadata']),
+  extension: z.string(),
+  peek: z.string(),
+  blurb: z.string(),
+  metadata: jsonObject,
+  info: z.string(),
+});
+
+const runLog = z.object({
+  /** The first bytes, as text. */
+  head: z.string(),
+  /** The whole of it, when there is more. */
+  file: z.string().optional(),
+});
+
+const runResult = z.object({
+  state: z.enum(['ok', 'error', 'stopped']),
+  exitCode: z.number().int().nullable(),
+  message: z.string().optional(),
+  stdout: runLog,
+  stderr: runLog,
+  startedAt: z.number().int(),
+  endedAt: z.number().int(),
+  outputs: z.array(runOutputResult),
+});
+
+export type RunOutputResult = z.output<typeof runOutputResult>;
+export type RunLog = z.output<typeof runLog>;
+export type RunResult = z.output<typeof runResult>;
+
+/** Node → handler. */
+export type ToHandler = { type: 'run'; spec: RunSpec } | { type: 'cancel'; job: string; attempt: number };
+
+const run = { job: z.string(), attempt: z.number().int().positive() };
+
+/** Handler → node. */
+export const fromHandler = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready') }),
+  z.object({ type: z.literal('beat') }),
+  z.object({ type: z.literal('started'), ...run, pid: z.number().int().nullable(), at: z.number().int() }),
+  z.object({ type: z.literal('finished'), ...run, result: runResult }),
+]);
+
+export type FromHandler = z.output<typeof fromHandler>;
+
+export interface RunEvents {
+  started(at: number): void;
+  finished(result: RunResult): void;
+  /** The handler died or was given up; every process of the run is gone. */
+  lost(reason: string): void;
+}
+
+/** What runs jobs: handler processes here, something else in tests. */
+export interface Executor {
+  slots(): number;
+  /** Runs that could start now; 0 while no handler has a valid lease. */
+  free(): number;
+  /** False when nobody could take it: nothing was started. */
+  run(spec: RunSpec, events: RunEvents): boolean;
+  cancel(job: string, attempt: number): void;
+  /** Called when `free` may have grown. */
+  onFree(listener: () => void): () => void;
+}
+
+/** Where things are in a run's folder. */
+export function runPaths(folder: string) {
+  return {
+    working: `${folder}/working`,
+    outputs: `${folder}/outputs`,
+    temporary: `${folder}/tmp`,
+    script: `${folder}/tool_script.sh`,
+    stdout: `${folder}/stdout`,
+    stderr: `${folder}/stderr`,
+  };
+}
+
+/** Set in the environment of every process of a run, so that what escaped its process group can be found. */
+export const RUN_MARKER = 'GALAXY_JOB_FOLDER';

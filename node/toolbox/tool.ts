@@ -1,0 +1,195 @@
+/**
+ * What the rest of the node knows of tools. A wrapper (XML) is loaded into a `Tool`; the state of its parameters is a
+ * nested JSON object as Galaxy nests it; templates are rendered by an interpreter of our own (cheetah/), without eval
+ * and without access to files.
+ */
+
+import type { Content } from '../../protocol/account/entries.js';
+import type { DatasetRecord } from '../../protocol/account/records.js';
+import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
+
+export interface ToolProblem {
+  file: string;
+  line: number | undefined;
+  /** What is not supported or wrong, by name, and the mend. */
+  message: string;
+}
+
+export interface ToolParameter {
+  name: string;
+  type:
+    | 'data'
+    | 'data_collection'
+    | 'text'
+    | 'integer'
+    | 'float'
+    | 'boolean'
+    | 'select'
+    | 'hidden'
+    | 'data_column'
+    | 'color'
+    | 'conditional'
+    | 'repeat'
+    | 'section'
+    | 'baseurl'
+    | 'hidden_data'
+    | 'genomebuild';
+  label: string;
+  help: string;
+  optional: boolean;
+  /** The wrapper's attributes as written, for what only the form and the renderer need. */
+  attributes: Record<string, string>;
+  /** data: accepted extensions; select: options; conditional: cases; repeat and section: inner parameters. */
+  formats?: string[];
+  multiple?: boolean;
+  value?: JsonValue;
+  options?: { value: string; label: string; selected: boolean }[];
+  test?: ToolParameter;
+  cases?: { value: string; inputs: ToolParameter[] }[];
+  inputs?: ToolParameter[];
+  min?: number;
+  max?: number;
+}
+
+export interface ToolOutput {
+  name: string;
+  kind: 'data' | 'collection';
+  /** `input` and format_source are resolved by `planOutputs`. */
+  format: string;
+  formatSource?: string;
+  metadataSource?: string;
+  label?: string;
+  fromWorkDir?: string;
+  hidden: boolean;
+  filters: string[];
+  changeFormat: { input: string; value: string; format: string }[];
+}
+
+export interface Tool {
+  id: string;
+  version: string;
+  name: string;
+  description: string;
+  profile: string;
+  section: { id: string; name: string };
+  /** File the wrapper was read from. */
+  file: string;
+  hidden: boolean;
+  inputs: ToolParameter[];
+  outputs: ToolOutput[];
+  requirements: { name: string; version: string | undefined; type: string }[];
+  help: string;
+  helpFormat: string;
+  citations: { type: string; content: string }[];
+  xrefs: { reftype: string; value: string }[];
+  edamOperations: string[];
+  edamTopics: string[];
+  /** `internal`: run by the node itself (upload1, __DATA_FETCH__). */
+  action: 'command' | 'internal';
+  /** The wrapper's text, for GET /api/tools/{id}/raw_tool_source. */
+  source: string;
+}
+
+/** A dataset that a tool reads, as its template sees it. */
+export interface ToolDataset {
+  record: DatasetRecord;
+  content: Content | undefined;
+  hid: number;
+}
+
+/** What resolving parameters may ask: the histories' datasets. The API layer supplies it from the account's view. */
+export interface ToolContext {
+  dataset(id: string): ToolDataset | undefined;
+  collection(id: string):
+    | {
+        id: string;
+        name: string;
+        hid: number;
+        collectionType: string;
+        elements: { identifier: string; dataset: ToolDataset }[];
+      }
+    | undefined;
+  /** Of the target history, visible and not deleted, newest first: choices for the form. */
+  choices(): ToolDataset[];
+  historyId: string;
+}
+
+/** One job's worth of parameters after map-over is expanded. */
+export interface ExpandedJob {
+  /** Complete nested state: every parameter with a value, datasets as {src: "hda", id}. */
+  state: JsonObject;
+  /** `queries_0|input2` → datasets in order. */
+  inputs: Record<string, { kind: 'dataset' | 'collection'; id: string }[]>;
+}
+
+export interface Expansion {
+  jobs: ExpandedJob[];
+  /** `queries_0|input2` → sentence. Not empty: nothing is submitted, the API answers 400 with these. */
+  errors: Record<string, string>;
+}
+
+/** What a job will make, decided before it runs. */
+export interface PlannedOutput {
+  name: string;
+  label: string;
+  /** An extension, or `auto`/`_sniff_`: decided from the bytes. */
+  extension: string;
+  hidden: boolean;
+  fromWorkDir: string | undefined;
+}
+
+/** Everything a runner needs; plain data, because it goes to another process. */
+export interface PreparedCommand {
+  /** For `sh`; expects the job's folder as working directory. */
+  script: string;
+  configFiles: { path: string; text: string }[];
+  environment: Record<string, string>;
+  /** Exit codes and output patterns that mean failure, in order. */
+  failureRules: FailureRule[];
+}
+
+export type FailureRule =
+  | {
+      when: 'exit-code';
+      from: number;
+      to: number;
+      level: 'warning' | 'fatal' | 'fatal_oom' | 'log';
+      description: string;
+    }
+  | {
+      when: 'output';
+      source: 'stdout' | 'stderr' | 'both';
+      pattern: string;
+      level: 'warning' | 'fatal' | 'fatal_oom' | 'log';
+      description: string;
+    };
+
+export interface Toolbox {
+  tools(): Tool[];
+  sections(): { id: string; name: string; tools: string[] }[];
+  /** Any version, or the newest when none is said. Ids may hold spaces and slashes. */
+  tool(id: string, version?: string): Tool | undefined;
+  /** Wrappers that were not loaded, with the reason: shown at start, in the log and by `galaxy-node status`. */
+  problems(): ToolProblem[];
+  reload(): Promise<void>;
+  /** Galaxy's legacy (`queries_0|input2`) and structured forms, batch and `{values: [...]}` included. */
+  expand(tool: Tool, inputs: JsonObject, context: ToolContext): Expansion;
+  plan(tool: Tool, job: ExpandedJob, context: ToolContext): PlannedOutput[];
+  /** Renders the command. Errors: `toolbox/template` with file, line and reason. */
+  prepare(
+    tool: Tool,
+    job: ExpandedJob,
+    context: ToolContext,
+    files: {
+      /** Where the bytes are, by dataset id. */
+      inputPath(dataset: string): string;
+      /** By output name. */
+      outputPath(output: string): string;
+      workFolder: string;
+    },
+  ): PreparedCommand;
+  /** The form model for GET/POST /api/tools/{id}/build, in Galaxy's shape. `inputs` as far as the user has filled it. */
+  form(tool: Tool, context: ToolContext, inputs: JsonObject): JsonObject;
+  /** GET /api/tools/{id}: Galaxy's description; `ioDetails` adds inputs and outputs. */
+  describe(tool: Tool, options: { ioDetails: boolean; linkDetails: boolean }): JsonObject;
+}

@@ -1,0 +1,89 @@
+/** The user's things as the API reads them: what folding the entries gives. Only records whose creation has arrived. */
+import type { JsonObject } from '../log/entry.js';
+import type { Content, EntryPayload, JobOutcome } from './entries.js';
+
+interface Folded {
+  id: string;
+  /** Milliseconds; when this node applied the last change to this record; strictly rising within a node. */
+  applied: number;
+}
+
+type Payload<T extends Parameters<typeof Object.keys>[0]> = Omit<T, 'id'>;
+
+export interface AccountRecord extends Folded, Payload<EntryPayload<'account.created'>> {
+  currentHistory?: string | null;
+  deleted?: boolean;
+  sessionsNotBefore?: number;
+  preferences: JsonObject;
+}
+
+export interface KeyRecord extends Folded, Payload<EntryPayload<'key.created'>> {
+  revoked: boolean;
+}
+
+export interface SessionRecord extends Folded {
+  expiresAt: number;
+  revoked: boolean;
+}
+
+export interface HistoryRecord extends Folded, Payload<EntryPayload<'history.created'>> {
+  purged: boolean;
+}
+
+export interface DatasetRecord extends Folded, Payload<EntryPayload<'dataset.created'>> {
+  purged: boolean;
+  /** Set by the home after a merge; wins over `hid`. */
+  settledHid?: number;
+  /** What users changed of the datatype's metadata. */
+  metadata: JsonObject;
+}
+
+export interface CollectionRecord extends Folded, Payload<EntryPayload<'collection.created'>> {
+  settledHid?: number;
+  deleted?: boolean;
+}
+
+export interface JobRecord extends Folded, Payload<EntryPayload<'job.submitted'>> {
+  /** Attempt number → who started it and when. */
+  attempts: Record<string, { executor: string; startedAt: number }>;
+  cancelled: boolean;
+  cancelReason?: string;
+  outcome?: Omit<JobOutcome, 'id'>;
+}
+
+export interface Records {
+  account: AccountRecord;
+  key: KeyRecord;
+  session: SessionRecord;
+  history: HistoryRecord;
+  dataset: DatasetRecord;
+  collection: CollectionRecord;
+  job: JobRecord;
+}
+
+export type RecordKind = keyof Records;
+
+/** One account's folded state, in memory. Reads are synchronous and see every append that was begun on this node. */
+export interface AccountView {
+  readonly account: string;
+  get<K extends RecordKind>(kind: K, id: string): Records[K] | undefined;
+  /** In order of creation (id). */
+  list<K extends RecordKind>(kind: K): Iterable<Records[K]>;
+  /** Datasets and collections of one history, without order. */
+  items(history: string): { datasets: DatasetRecord[]; collections: CollectionRecord[] };
+  /** The largest `applied` of the history and everything in it: what the client's poll compares. 0 when unknown. */
+  changedAt(history: string): number;
+  /** The largest hid seen in that history + 1. */
+  nextHid(history: string): number;
+}
+
+/** What a dataset holds now: the outcome's word, or its own when it is a copy; undefined while a job is under way. */
+export function contentOf(view: AccountView, dataset: DatasetRecord): Content | undefined {
+  if (dataset.content) return dataset.content;
+  if (dataset.job === undefined || dataset.output === undefined) return undefined;
+  return view.get('job', dataset.job)?.outcome?.outputs[dataset.output];
+}
+
+export function hidOf(item: { hid: number; settledHid?: number }): number {
+  return item.settledHid ?? item.hid;
+}

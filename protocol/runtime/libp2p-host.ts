@@ -1,0 +1,479 @@
+/**
+ * The `Host` on js-libp2p: TCP, Noise, yamux, and for members gossipsub and a Kademlia DHT of our own. Only importer of
+ * libp2p's network packages.
+ *
+ * What was measured and is avoided here: yamux windows above libp2p's read buffer reset a paused reader, and windows
+ * that differ between nodes reset streams, so every host uses the same ones. Gating single protocols by middleware
+ * leaves gossip dead after a reconnect, so who may connect is decided by PeerId before there is a muxer. A dial to a
+ * peer that refuses us resolves all the same, so `connect` waits for an answer over the new connection.
+ */
+import './polyfill.js';
+import { noise } from '@chainsafe/libp2p-noise';
+import { type GossipSub, gossipsub } from '@libp2p/gossipsub';
+import type { PeerScoreParams, TopicScoreParams } from '@libp2p/gossipsub/score';
+import { identify } from '@libp2p/identify';
+import type { ComponentLogger, Connection, Libp2p, PrivateKey, ServiceMap, Stream } from '@libp2p/interface';
+import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht';
+import { peerIdFromString } from '@libp2p/peer-id';
+import { ping } from '@libp2p/ping';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
+import { CID } from 'multiformats/cid';
+import { type Clock, deadline, sleep } from './clock.js';
+import { defineErrors, printable } from './errors.js';
+import {
+  type ByteStream,
+  DHT_PROTOCOL,
+  type Gate,
+  type GossipVerdict,
+  type Host,
+  type StreamHandler,
+  type StreamLimits,
+} from './host.js';
+import type { Logger } from './logger.js';
+import { MuxedStream } from './muxed-stream.js';
+
+export const hostErrors = defineErrors('host', {
+  unreachable: {
+    kind: 'unavailable',
+    say: 'The peer {peer} cannot be reached: {reason}.',
+    mend: 'It is tried again by itself. Check that the peer runs and that a firewall lets this node out.',
+  },
+  refused: {
+    kind: 'forbidden',
+    say: 'The peer {peer} does not admit this node.',
+    mend: 'A node that has just joined waits some seconds until all peers know it; a revoked one must join anew.',
+  },
+  'not-admitted': {
+    kind: 'forbidden',
+    say: 'The peer {peer} is not a member of this network.',
+    mend: 'It must join with an invitation first.',
+  },
+  'bad-address': {
+    kind: 'bad-request',
+    say: '"{address}" is not an address of the peer {peer}.',
+    mend: 'An address looks like /ip4/192.0.2.1/tcp/4001, with or without /p2p/ and the PeerId.',
+  },
+  'not-connected': { kind: 'unavailable', say: 'There is no connection to the peer {peer}.', mend: 'Connect first.' },
+  'not-supported': {
+    kind: 'unavailable',
+    say: 'The peer {peer} does not speak {protocol}.',
+    mend: 'It runs another version, or this is not the part of it that serves this.',
+  },
+  'stream-failed': {
+    kind: 'unavailable',
+    say: 'No {protocol} stream to {peer} could be opened: {reason}.',
+    mend: 'It is tried again by itself.',
+  },
+  'no-dht': { kind: 'internal', say: 'This host has no DHT.', mend: 'Use the host that members connect to.' },
+  'cannot-listen': {
+    kind: 'conflict',
+    say: 'The network addresses {addresses} cannot be listened on: {reason}.',
+    mend: 'Another program uses the port, or the address is not one of this machine. Change `network.listen`.',
+  },
+  stopped: { kind: 'unavailable', say: 'This host is not running.', mend: 'Start it first.' },
+});
+
+export interface Libp2pHostDeps {
+  /** Structural, because a key is the business of protocol/trust, which stands above. */
+  key: { readonly peerId: string; readonly privateKey: PrivateKey };
+  gate: Gate;
+  log: Logger;
+  clock: Clock;
+}
+
+export interface Libp2pHostOptions {
+  /** Multiaddrs. */
+  listen: readonly string[];
+  /** Told to peers in place of those listened on; empty: those listened on. */
+  announce: readonly string[];
+  gossip: boolean;
+  dht: boolean;
+}
+
+const KiB = 1024;
+/** The same on every host of the network: different windows reset streams. */
+const YAMUX_STREAMS = { initialStreamWindowSize: 256 * KiB, maxStreamWindowSize: 2048 * KiB };
+const GOSSIP_BYTES_MAX = 16 * KiB;
+/** Proves that the remote's muxer, hence its gate, let us in. */
+const ADMITTED_PROBE = '/ipfs/ping/1.0.0';
+const OUTBOUND_STREAMS_MAX = 4096;
+const STOP_WAIT_MS = 5000;
+/** After its handler is done, a remote has this long to end its side. */
+const LINGER_MS = 30_000;
+
+/** Rates are nobody's promise in a small network, so only invalid messages and protocol abuse count against a peer. */
+const TOPIC_SCORE: TopicScoreParams = {
+  topicWeight: 1,
+  timeInMeshWeight: 0,
+  timeInMeshQuantum: 1000,
+  timeInMeshCap: 1,
+  firstMessageDeliveriesWeight: 0,
+  firstMessageDeliveriesDecay: 0.5,
+  firstMessageDeliveriesCap: 1,
+  meshMessageDeliveriesWeight: 0,
+  meshMessageDeliveriesDecay: 0.5,
+  meshMessageDeliveriesCap: 1,
+  meshMessageDeliveriesThreshold: 1,
+  meshMessageDeliveriesWindow: 10,
+  meshMessageDeliveriesActivation: 5000,
+  meshFailurePenaltyWeight: 0,
+  meshFailurePenaltyDecay: 0.5,
+  invalidMessageDeliveriesWeight: -1,
+  invalidMessageDeliveriesDecay: 0.9,
+};
+
+/** libp2p's own log is far too chatty and prints what peers send; problems reach us as errors. */
+const silent = Object.assign(() => {}, { error: () => {}, trace: () => {}, enabled: false, newScope: () => silent });
+const silentComponents: ComponentLogger = { forComponent: () => silent };
+
+interface Services extends ServiceMap {
+  gossip?: GossipSub;
+  dht?: KadDHT;
+}
+
+export async function createLibp2pHost(deps: Libp2pHostDeps, options: Libp2pHostOptions): Promise<Host> {
+  const denied = (peer: { toString(): string }) => !deps.gate.admits(peer.toString());
+  const node = await createLibp2p<Services>({
+    start: false,
+    privateKey: deps.key.privateKey,
+    logger: silentComponents,
+    addresses: { listen: [...options.listen], announce: [...options.announce] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ streamOptions: YAMUX_STREAMS })],
+    connectionGater: {
+      denyDialPeer: denied,
+      denyDialMultiaddr: () => false,
+      denyInboundEncryptedConnection: denied,
+      denyOutboundEncryptedConnection: denied,
+    },
+    connectionManager: {
+      maxConnections: 2000,
+      maxIncomingPendingConnections: 100,
+      // Whole institutions stand behind one address; libp2p's default of 5 a second would refuse them after a restart.
+      inboundConnectionThreshold: 100,
+      reconnectRetries: 0,
+    },
+    // A busy event loop must not cut connections that work; liveness is decided elsewhere, with the loop's lag in mind.
+    connectionMonitor: { pingInterval: 15_000, pingTimeout: { minTimeout: 15_000 } },
+    services: {
+      identify: identify(),
+      ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
+      ...(options.gossip ? { gossip: gossipsub(gossipOptions()) } : {}),
+      ...(options.dht
+        ? {
+            dht: kadDHT({
+              protocol: DHT_PROTOCOL,
+              clientMode: false,
+              peerInfoMapper: passthroughMapper,
+              allowQueryWithZeroPeers: true,
+            }),
+          }
+        : {}),
+    },
+  });
+  return new Libp2pHost(node, deps, options);
+}
+
+function gossipOptions() {
+  return {
+    globalSignaturePolicy: 'StrictSign' as const,
+    emitSelf: false,
+    // A network of one publishes to nobody; that is no error.
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+    fallbackToFloodsub: false,
+    floodPublish: true,
+    doPX: false,
+    maxInboundDataLength: GOSSIP_BYTES_MAX,
+    maxOutboundBufferSize: 1024 * KiB,
+    maxTopicBytesPerPeer: 16 * KiB,
+    scoreParams: {
+      // Members are known by key: many behind one address are normal.
+      IPColocationFactorWeight: 0,
+      behaviourPenaltyThreshold: 6,
+      behaviourPenaltyWeight: -1,
+      retainScore: 10 * 60 * 1000,
+    } satisfies Partial<PeerScoreParams>,
+    scoreThresholds: { gossipThreshold: -10, publishThreshold: -30, graylistThreshold: -60 },
+  };
+}
+
+class Libp2pHost implements Host {
+  readonly peerId: string;
+  private readonly open = new Set<MuxedStream>();
+  private readonly handling = new Set<Promise<void>>();
+  private readonly connecting = new Map<string, Promise<void>>();
+  private readonly peerListeners = new Set<(event: { peer: string; connected: boolean }) => void>();
+  private readonly deliveries = new Map<string, (from: string, bytes: Uint8Array) => void>();
+  private running = false;
+  private stopping: Promise<void> | undefined;
+
+  constructor(
+    private readonly node: Libp2p<Services>,
+    private readonly deps: Libp2pHostDeps,
+    private readonly options: Libp2pHostOptions,
+  ) {
+    this.peerId = deps.key.peerId;
+    node.addEventListener('peer:connect', (event) => this.tellPeer(event.detail.toString(), true));
+    node.addEventListener('peer:disconnect', (event) => this.tellPeer(event.detail.toString(), false));
+    this.gossip?.addEventListener('message', (event) => {
+      const message = event.detail;
+      if (message.type === 'signed') this.deliveries.get(message.topic)?.(message.from.toString(), message.data);
+    });
+  }
+
+  async start(): Promise<void> {
+    if (this.running) return;
+    if (this.stopping !== undefined) throw hostErrors('stopped');
+    try {
+      await this.node.start();
+      this.running = true;
+    } catch (cause) {
+      await this.node.stop();
+      const addresses = this.options.listen.join(', ');
+      throw hostErrors('cannot-listen', { addresses, reason: reasonOf(cause) }, { cause });
+    }
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.stopNow();
+    return this.stopping;
+  }
+
+  private async stopNow(): Promise<void> {
+    this.running = false;
+    for (const stream of [...this.open]) stream.abort(new Error('the host stops'));
+    await this.node.stop();
+    const gaveUp = new AbortController();
+    await Promise.race([
+      Promise.allSettled([...this.handling]),
+      sleep(this.deps.clock, STOP_WAIT_MS, gaveUp.signal).then(
+        () => this.deps.log.warn({ handlers: this.handling.size }, 'stream handlers did not end in time'),
+        () => {},
+      ),
+    ]);
+    gaveUp.abort();
+  }
+
+  addresses(): string[] {
+    return this.node.getMultiaddrs().map(String);
+  }
+
+  connect(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+    // Callers that share a dial share its end, and each keeps its own deadline.
+    let dial = this.connecting.get(peer);
+    if (dial === undefined) {
+      dial = this.dial(peer, addresses, signal).finally(() => this.connecting.delete(peer));
+      this.connecting.set(peer, dial);
+    }
+    return untilAborted(dial, signal, () => this.unreachable(peer, signal.reason, signal));
+  }
+
+  private async dial(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+    if (!this.running) throw hostErrors('stopped');
+    if (this.isConnected(peer)) return;
+    if (!this.deps.gate.admits(peer)) throw hostErrors('not-admitted', { peer });
+    const targets = addresses.map((address) => addressOf(peer, address));
+    let connection: Connection;
+    try {
+      connection = await this.node.dial(targets.length > 0 ? targets : peerIdFromString(peer), { signal });
+    } catch (cause) {
+      throw this.unreachable(peer, cause, signal);
+    }
+    try {
+      const probe = await connection.newStream(ADMITTED_PROBE, { signal });
+      await probe.close();
+    } catch (cause) {
+      connection.abort(new Error('not admitted'));
+      if (signal.aborted) throw this.unreachable(peer, cause, signal);
+      throw hostErrors('refused', { peer }, { cause });
+    }
+  }
+
+  async disconnect(peer: string): Promise<void> {
+    // Not graceful: whoever hangs up has nothing more to say, and a graceful close waits for the other side.
+    for (const connection of this.node.getConnections(peerIdFromString(peer))) {
+      connection.abort(new Error('disconnected'));
+    }
+  }
+
+  connectedPeers(): string[] {
+    return this.node.getPeers().map(String);
+  }
+
+  isConnected(peer: string): boolean {
+    return this.connectionTo(peer) !== undefined;
+  }
+
+  remoteAddress(peer: string): string | undefined {
+    return this.connectionTo(peer)?.remoteAddr.toString();
+  }
+
+  async openStream(peer: string, protocol: string, signal: AbortSignal): Promise<ByteStream> {
+    const connection = this.connectionTo(peer);
+    if (connection === undefined) throw hostErrors('not-connected', { peer });
+    try {
+      const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: OUTBOUND_STREAMS_MAX });
+      return this.wrap(stream, peer);
+    } catch (cause) {
+      if (signal.aborted && !isTimeout(signal.reason)) throw signal.reason;
+      if ((cause as Error).name === 'UnsupportedProtocolError') {
+        throw hostErrors('not-supported', { peer, protocol }, { cause });
+      }
+      throw hostErrors('stream-failed', { peer, protocol, reason: reasonOf(cause) }, { cause });
+    }
+  }
+
+  async handle(protocol: string, limits: StreamLimits, handler: StreamHandler): Promise<void> {
+    await this.node.handle(
+      protocol,
+      (stream, connection) => {
+        const wrapped = this.wrap(stream, connection.remotePeer.toString());
+        const run: Promise<void> = this.handleOne(wrapped, handler).finally(() => this.handling.delete(run));
+        this.handling.add(run);
+      },
+      { maxInboundStreams: limits.inboundStreamsMax, maxOutboundStreams: limits.outboundStreamsMax, force: true },
+    );
+  }
+
+  private async handleOne(stream: MuxedStream, handler: StreamHandler): Promise<void> {
+    const { protocol, remotePeer: peer } = stream;
+    try {
+      await handler(stream);
+      if (stream.closed) return;
+      await untilAborted(
+        stream.closeWrite().then(() => stream.discardRest()),
+        deadline(LINGER_MS),
+        () => new Error('the peer did not end its side'),
+      );
+    } catch (error) {
+      this.deps.log.debug({ protocol, peer, reason: reasonOf(error) }, 'a stream ended with an error');
+      stream.abort(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  onPeer(listener: (event: { peer: string; connected: boolean }) => void): () => void {
+    this.peerListeners.add(listener);
+    return () => this.peerListeners.delete(listener);
+  }
+
+  subscribe(
+    topic: string,
+    validate: (from: string, bytes: Uint8Array) => GossipVerdict,
+    deliver: (from: string, bytes: Uint8Array) => void,
+  ): void {
+    const gossip = this.mustGossip();
+    if (this.deliveries.has(topic)) throw new Error(`already subscribed to ${topic}`);
+    this.deliveries.set(topic, deliver);
+    scoreTopic(gossip, topic);
+    gossip.topicValidators.set(topic, (_source, message) => {
+      if (message.type !== 'signed') return verdict('reject');
+      return verdict(validate(message.from.toString(), message.data));
+    });
+    gossip.subscribe(topic);
+  }
+
+  async publish(topic: string, bytes: Uint8Array): Promise<void> {
+    if (bytes.byteLength > GOSSIP_BYTES_MAX) throw new Error(`a gossip message has at most ${GOSSIP_BYTES_MAX} bytes`);
+    await this.mustGossip().publish(topic, bytes);
+  }
+
+  async provide(key: string, signal: AbortSignal): Promise<void> {
+    if (this.node.services.dht === undefined) throw hostErrors('no-dht');
+    for await (const _event of this.node.services.dht.provide(CID.parse(key), { signal })) {
+      // The record is placed when the query has run to its end.
+    }
+  }
+
+  async *findProviders(key: string, signal: AbortSignal): AsyncIterable<{ peer: string; addresses: string[] }> {
+    if (this.node.services.dht === undefined) throw hostErrors('no-dht');
+    const seen = new Set<string>();
+    for await (const event of this.node.services.dht.findProviders(CID.parse(key), { signal })) {
+      if (event.name !== 'PROVIDER' && event.name !== 'PEER_RESPONSE') continue;
+      for (const provider of event.providers) {
+        const peer = provider.id.toString();
+        if (seen.has(peer)) continue;
+        seen.add(peer);
+        yield { peer, addresses: provider.multiaddrs.map(String) };
+      }
+    }
+  }
+
+  private get gossip(): GossipSub | undefined {
+    return this.node.services.gossip;
+  }
+
+  private mustGossip(): GossipSub {
+    if (this.gossip === undefined) throw new Error('this host was made without gossip');
+    return this.gossip;
+  }
+
+  private connectionTo(peer: string): Connection | undefined {
+    return this.node.getConnections(peerIdFromString(peer)).find((connection) => connection.status === 'open');
+  }
+
+  private wrap(stream: Stream, peer: string): MuxedStream {
+    const wrapped = new MuxedStream(stream, { peer, onClosed: (closed) => this.open.delete(closed) });
+    if (!wrapped.closed) this.open.add(wrapped);
+    return wrapped;
+  }
+
+  private tellPeer(peer: string, connected: boolean): void {
+    this.deps.log.debug({ peer, connected }, 'peer connection changed');
+    for (const listener of this.peerListeners) listener({ peer, connected });
+  }
+
+  private unreachable(peer: string, cause: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted && !isTimeout(signal.reason)) return signal.reason;
+    const reason = signal.aborted ? 'no answer in time' : reasonOf(cause);
+    return hostErrors('unreachable', { peer, reason }, { cause });
+  }
+}
+
+function addressOf(peer: string, address: string): Multiaddr {
+  try {
+    const parsed = multiaddr(address);
+    const named = parsed.getComponents().findLast((component) => component.name === 'p2p')?.value;
+    if (named === undefined) return parsed.encapsulate(`/p2p/${peer}`);
+    if (named === peer) return parsed;
+  } catch (cause) {
+    throw hostErrors('bad-address', { address, peer }, { cause });
+  }
+  throw hostErrors('bad-address', { address, peer });
+}
+
+/** Scoring knows only topics it was told of, and they come after the service is made; its table is one live object. */
+function scoreTopic(gossip: GossipSub, topic: string): void {
+  const { opts } = gossip as unknown as { opts: { scoreParams: PeerScoreParams } };
+  opts.scoreParams.topics[topic] = TOPIC_SCORE;
+}
+
+/** gossipsub's enum has the same texts; importing it as a value would need the enum in our own types. */
+function verdict(of: GossipVerdict) {
+  return of as Awaited<ReturnType<NonNullable<ReturnType<GossipSub['topicValidators']['get']>>>>;
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof Error && reason.name === 'TimeoutError';
+}
+
+function reasonOf(cause: unknown): string {
+  if (cause instanceof AggregateError) {
+    const reasons = cause.errors.map((error: unknown) => reasonOf(error));
+    return printable([...new Set(reasons)].join('; '));
+  }
+  return printable(cause instanceof Error ? cause.message || cause.name : String(cause));
+}
+
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal, error: () => unknown): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(error());
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

@@ -1,0 +1,45 @@
+/**
+ * The home lease: who may write to an account. Epoch 0 is a node that is its own directory and signs for itself;
+ * every other epoch is granted by the coordinator, for one node. The epoch's order, not the time, decides between two.
+ */
+import { z } from 'zod';
+import { CLOCK_SKEW_MAX_MS } from '../wire/limits.js';
+import { timeSchema } from './credential.js';
+import { trustErrors } from './errors.js';
+import { peerIdSchema } from './identity.js';
+import { openToken, type Signer, signToken } from './signed.js';
+
+const KIND = 'lease';
+
+export const leaseSchema = z.object({
+  /** Entity id. */
+  account: z.string().regex(/^[0-9a-f]{16}$/),
+  epoch: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  /** PeerId of the node that may write. */
+  node: peerIdSchema,
+  issuedAt: timeSchema,
+});
+export type Lease = z.output<typeof leaseSchema>;
+
+export function issueLease(signer: Signer, lease: Omit<Lease, 'issuedAt'>, now: number): string {
+  if (lease.epoch === 0 && signer.peerId !== lease.node) {
+    throw new Error('a lease of epoch 0 is signed by the node it names');
+  }
+  return signToken(signer, KIND, leaseSchema.parse({ ...lease, issuedAt: now }));
+}
+
+/**
+ * `coordinator` undefined: this process belongs to no network, and only leases of epoch 0 hold.
+ * Errors: `trust/malformed`, `trust/wrong-kind`, `trust/bad-signature`, `trust/wrong-signer`.
+ */
+export function checkLease(token: string, trust: { coordinator: string | undefined }): Lease {
+  const { payload, signer } = openToken(token, KIND, leaseSchema);
+  const issuer = payload.epoch === 0 ? payload.node : trust.coordinator;
+  if (signer !== issuer) throw trustErrors('wrong-signer', { kind: KIND, signer });
+  return payload;
+}
+
+/** Leases do not end by time; one from the future only shows that a clock is wrong. */
+export function leaseIsEarly(lease: Lease, now: number): boolean {
+  return lease.issuedAt > now + CLOCK_SKEW_MAX_MS;
+}
