@@ -2,12 +2,12 @@
 /** The institution's command. Flags → options → node/node.ts; commands beside a running node go through its control socket. */
 import '../protocol/runtime/polyfill.js';
 import { Command, Option } from 'commander';
-import { initNode } from '../node/init.js';
 import { createNode, openCore } from '../node/node.js';
 import { NODE_ENVIRONMENT_PREFIX, NODE_OPTIONS, type NodeOptions } from '../node/options.js';
 import { callControl } from '../protocol/runtime/control.js';
 import { DataFolder } from '../protocol/runtime/data-folder.js';
 import { packageVersion } from '../protocol/runtime/package.js';
+import { initFolder } from '../protocol/trust/init-folder.js';
 import { type CommonFlags, dataFlags, printResult, readOptions, renderOptions } from './options.js';
 import { progressBar } from './progress.js';
 import { askPassword } from './prompt.js';
@@ -17,6 +17,11 @@ const SOURCES = { specs: NODE_OPTIONS, prefix: NODE_ENVIRONMENT_PREFIX, configNa
 
 function optionsOf(flags: CommonFlags): { options: NodeOptions; folder: string; configFile: string | undefined } {
   return readOptions(SOURCES, flags);
+}
+
+function init(folder: string, flags: CommonFlags, overrides: Record<string, unknown>) {
+  const config = { name: SOURCES.configName, text: renderOptions(SOURCES, flags, overrides) };
+  return initFolder('node', folder, config, new Date());
 }
 
 const program = new Command('galaxy-node')
@@ -40,8 +45,8 @@ dataFlags(program.command('init'))
   .addHelpText('after', '\nExample:\n  $ galaxy-node init --name "Uppsala University" --data /srv/galaxy\n')
   .action((flags: CommonFlags & { name?: string; listen?: string }) =>
     runCommand(async () => {
-      const { options, folder } = optionsOf({ ...flags, overrides: { name: flags.name, listen: flags.listen } });
-      const made = await initNode(folder, renderOptions(SOURCES, flags, { name: flags.name, listen: flags.listen }));
+      const { folder } = optionsOf({ ...flags, overrides: { name: flags.name, listen: flags.listen } });
+      const made = await init(folder, flags, { name: flags.name, listen: flags.listen });
       printResult(flags, { folder, peerId: made.peerId, config: made.configFile }, () => [
         `A new node is in ${folder}. Its options are in ${made.configFile}.`,
         'Next: galaxy-node start',
@@ -80,9 +85,9 @@ Example:
         };
         let first = false;
         if (flags.init) {
-          const { options, folder } = optionsOf({ ...flags, overrides });
+          const { folder } = optionsOf({ ...flags, overrides });
           if (!DataFolder.exists(folder)) {
-            await initNode(folder, renderOptions(SOURCES, flags, overrides));
+            await init(folder, flags, overrides);
             first = true;
           }
         }

@@ -58,7 +58,11 @@ export type Admission =
     }
   | { admitted: false; code: AdmissionCode; data: ErrorData; reasons: string[] };
 
-export function admit(request: AdmissionRequest, record: AdmissionRecord | undefined, rules: AdmissionRules): Admission {
+export function admit(
+  request: AdmissionRequest,
+  record: AdmissionRecord | undefined,
+  rules: AdmissionRules,
+): Admission {
   if (record === undefined) return refuse('not-a-member', {}, 'no credential was ever given to this PeerId');
   if (record.revoked) return refuse('revoked', {}, 'its credential was revoked');
   if (rules.nowMs > record.credentialExpiresAtMs + rules.graceMs) {

@@ -7,8 +7,8 @@
  */
 import { z } from 'zod';
 import { readJson, type Store, type StoreOp } from '../protocol/runtime/store.js';
-import { epochOf } from '../protocol/trust/epoch.js';
 import { NODE_NUMBER_MAX } from '../protocol/trust/credential.js';
+import { epochOf } from '../protocol/trust/epoch.js';
 import { coordinatorErrors } from './errors.js';
 import { NAMESPACES } from './namespaces.js';
 

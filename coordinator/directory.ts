@@ -6,18 +6,18 @@
  * Accounts are never merged by e-mail: a second claim of an address is refused, whoever makes it.
  */
 import { z } from 'zod';
-import { entityId } from '../protocol/account/entries.js';
 import type { Clock } from '../protocol/runtime/clock.js';
 import { readJson, type Store, type StoreOp } from '../protocol/runtime/store.js';
 import { issueLease } from '../protocol/trust/lease.js';
 import type { Signer } from '../protocol/trust/signed.js';
 import { directoryErrors } from '../protocol/wire/calls/directory-errors.js';
+import { entityIdSchema } from '../protocol/wire/ids.js';
 import type { Counters } from './counters.js';
 import { Locks } from './locks.js';
 import { NAMESPACES } from './namespaces.js';
 
 const storedAccount = z.object({
-  account: entityId,
+  account: entityIdSchema,
   email: z.string(),
   username: z.string(),
   passwordHash: z.string(),
@@ -30,7 +30,7 @@ const storedAccount = z.object({
 });
 export type Account = z.output<typeof storedAccount>;
 
-const storedKey = z.object({ account: entityId, revoked: z.boolean() });
+const storedKey = z.object({ account: entityIdSchema, revoked: z.boolean() });
 
 export interface Claim {
   account: string;
@@ -48,14 +48,18 @@ export interface HomeChange {
 
 export class Directory {
   private readonly locks = new Locks();
+  /** Account → home: small, and asked synchronously by those who decide who may read what. */
+  private readonly home = new Map<string, string>();
   private readonly counts = new Map<string, number>();
   private readonly listeners = new Set<(change: HomeChange) => void>();
 
   constructor(private readonly deps: { store: Store; clock: Clock; signer: Signer; counters: Counters }) {}
 
   async start(): Promise<void> {
-    this.counts.clear();
-    for await (const [key] of this.deps.store.iterate(NAMESPACES.homes)) this.count(key.split('/')[0] as string, 1);
+    for await (const [key] of this.deps.store.iterate(NAMESPACES.homes)) {
+      const [home, account] = key.split('/') as [string, string];
+      this.settle(account, home);
+    }
   }
 
   /**
@@ -82,7 +86,7 @@ export class Directory {
         { ns: NAMESPACES.usernames, key: fold(claim.username), value: claim.account },
         homeOp(account),
       ]);
-      this.count(home, 1);
+      this.settle(claim.account, home);
       return account;
     });
   }
@@ -118,10 +122,7 @@ export class Directory {
   }
 
   /** Errors: `directory/not-found`, `directory/email-taken`, `directory/username-taken`. */
-  async update(
-    id: string,
-    change: { email?: string; username?: string; passwordHash?: string },
-  ): Promise<Account> {
+  async update(id: string, change: { email?: string; username?: string; passwordHash?: string }): Promise<Account> {
     const names = [`account/${id}`];
     if (change.email !== undefined) names.push(`email/${fold(change.email)}`);
     if (change.username !== undefined) names.push(`username/${fold(change.username)}`);
@@ -162,8 +163,7 @@ export class Directory {
         { ns: NAMESPACES.homes, key: `${from}/${id}`, delete: true },
         homeOp(after),
       ]);
-      this.count(from, -1);
-      this.count(to, 1);
+      this.settle(id, to);
       for (const listener of this.listeners) listener({ account: id, from, to, epoch });
       return after;
     });
@@ -179,6 +179,10 @@ export class Directory {
   async *homedAt(peer: string, after = ''): AsyncIterable<string> {
     const range = { gt: `${peer}/${after}`, lt: `${peer}0` };
     for await (const [key] of this.deps.store.iterate(NAMESPACES.homes, range)) yield key.slice(peer.length + 1);
+  }
+
+  homeOf(account: string): string | undefined {
+    return this.home.get(account);
   }
 
   /** How many accounts are at home on a node. */
@@ -206,8 +210,11 @@ export class Directory {
     return found === undefined ? undefined : storedKey.parse(found);
   }
 
-  private count(peer: string, by: number): void {
-    this.counts.set(peer, (this.counts.get(peer) ?? 0) + by);
+  private settle(account: string, home: string): void {
+    const before = this.home.get(account);
+    if (before !== undefined) this.counts.set(before, (this.counts.get(before) ?? 0) - 1);
+    this.home.set(account, home);
+    this.counts.set(home, (this.counts.get(home) ?? 0) + 1);
   }
 }
 

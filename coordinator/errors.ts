@@ -1,4 +1,4 @@
-/** What the coordinator's core refuses. Errors of the directory are in protocol/wire/calls/directory-errors.ts. */
+/** What the coordinator refuses by itself. What crosses the wire to nodes is in protocol/wire/calls/*-errors.ts. */
 import { defineErrors } from '../protocol/runtime/errors.js';
 
 export const coordinatorErrors = defineErrors('coordinator', {
@@ -49,84 +49,6 @@ export const coordinatorErrors = defineErrors('coordinator', {
   },
 });
 
-/** Refusals of `/galaxy/join/1`. */
-export const joinErrors = defineErrors('join', {
-  'unknown-invitation': {
-    kind: 'untrusted',
-    say: 'The coordinator does not know this invitation.',
-    mend: 'Ask the operator for a new line; check that all of it was pasted.',
-  },
-  'used-invitation': {
-    kind: 'untrusted',
-    say: 'This invitation was used by another node.',
-    mend: 'Ask the operator for a new one: each is for one node.',
-  },
-  'expired-invitation': {
-    kind: 'untrusted',
-    say: 'This invitation has expired.',
-    mend: 'Ask the operator for a new one.',
-  },
-  revoked: {
-    kind: 'untrusted',
-    say: 'This node was revoked from the network.',
-    mend: 'Ask the operator; a return needs a new invitation and `galaxy-node rejoin` (new key, new number).',
-  },
-  'wrong-network': {
-    kind: 'untrusted',
-    say: 'The invitation is for another network.',
-    mend: 'Check the line.',
-  },
-});
-
-/** Refusals of `/galaxy/register/1`; the code of an admission decision (admission.ts) is one of these. */
-export const registerErrors = defineErrors('register', {
-  'not-a-member': {
-    kind: 'untrusted',
-    say: 'This node is not a member of the network.',
-    mend: 'Join with an invitation.',
-  },
-  revoked: {
-    kind: 'untrusted',
-    say: 'This node was revoked from the network.',
-    mend: 'Ask the operator of the coordinator.',
-  },
-  'credential-expired': {
-    kind: 'untrusted',
-    say: 'The credential of this node expired on {expired}.',
-    mend: 'Ask the operator for a new invitation and join again.',
-  },
-  'old-boot': {
-    kind: 'conflict',
-    say: 'Boot number {boot} was used before (the last was {last}): this data folder was restored or cloned.',
-    mend: 'Run `galaxy-node rejoin` on the copy (new key, new number).',
-  },
-  'second-boot': {
-    kind: 'conflict',
-    say: 'Another process registered under the same key is alive: this data folder was cloned.',
-    mend: 'Stop one of them and run `galaxy-node rejoin` on the copy (new key, new number).',
-  },
-  'other-store': {
-    kind: 'conflict',
-    say: 'The node came back with an unknown store under an old boot number: this data folder was restored or cloned.',
-    mend: 'Run `galaxy-node rejoin` (new key, new number).',
-  },
-  'clock-skew': {
-    kind: 'bad-request',
-    say: 'The clock of this node is {seconds} s away from the coordinator; at most {max} s are accepted.',
-    mend: 'Set the clock (for example with chrony or systemd-timesyncd) and start again.',
-  },
-  'protocol-version': {
-    kind: 'bad-request',
-    say: 'This node runs version {version}; the network needs at least {needed}.',
-    mend: 'Update the node.',
-  },
-  'no-reachable-url': {
-    kind: 'bad-request',
-    say: 'This network needs nodes with a public URL that the coordinator can reach: {reason}.',
-    mend: 'Set publicUrl to an HTTPS address that reaches this node from outside.',
-  },
-});
-
 /** What a visitor at the network's address is told; the texts are shown to users. */
 export const gatewayErrors = defineErrors('gateway', {
   'no-node': {
@@ -154,53 +76,14 @@ export const gatewayErrors = defineErrors('gateway', {
     say: 'The sign-in link is not valid any more.',
     mend: 'Sign in again.',
   },
+  'bad-parameter': {
+    kind: 'bad-request',
+    say: 'Parameter "{parameter}" is not valid: {reason}.',
+    mend: "Open the network's address again.",
+  },
   'bad-target': {
     kind: 'bad-request',
     say: 'The address to go to is not a path of this network.',
     mend: 'Start at the first page.',
-  },
-});
-
-/** Refusals of a drain; see receipts.ts. */
-export const handoverErrors = defineErrors('handover', {
-  'not-draining': {
-    kind: 'conflict',
-    say: 'The node has not announced a drain.',
-    mend: 'Start the drain with `galaxy-node drain`.',
-  },
-  'too-few-domains': {
-    kind: 'conflict',
-    say: '{domains} other institution(s) or repositories serve now, {copies} are needed.',
-    mend: 'Wait for another node, or drain with `--accept-copies {domains}` and accept the risk.',
-  },
-  'no-new-home': {
-    kind: 'unavailable',
-    say: 'No serving node can take over the account {account}.',
-    mend: 'Wait until another node serves.',
-  },
-  'accounts-left': {
-    kind: 'conflict',
-    say: '{count} account(s) still have their home on this node.',
-    mend: 'Hand them over first.',
-  },
-  'not-safe': {
-    kind: 'conflict',
-    say: '{objects} object(s) with {bytes} bytes are not safe elsewhere yet (first: {first}).',
-    mend: 'Go on copying and ask again.',
-  },
-  'inventory-order': {
-    kind: 'bad-request',
-    say: 'The inventory is not sorted, or a page is missing: {reason}.',
-    mend: 'Send it again from the start.',
-  },
-  'inventory-too-large': {
-    kind: 'too-large',
-    say: 'The inventory has more than {max} objects.',
-    mend: 'Report this: the limit has to be raised.',
-  },
-  'receipt-invalid': {
-    kind: 'corrupt',
-    say: 'The receipt is not valid: {reason}.',
-    mend: 'Do not delete the data folder.',
   },
 });

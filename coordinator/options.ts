@@ -46,7 +46,7 @@ export const COORDINATOR_OPTIONS = {
   locations: option(
     z.record(z.string(), z.string()),
     {},
-    "Address range → 'LAT,LON' of the visitors there, for example {\"192.0.2.0/24\": \"59.86,17.64\"}. Wins over the database.",
+    'Address range → \'LAT,LON\' of the visitors there, for example {"192.0.2.0/24": "59.86,17.64"}. Wins over the database.',
   ),
   'geo.database': option(
     z.string().nullable(),
@@ -74,7 +74,11 @@ export const COORDINATOR_OPTIONS = {
     'Verified holders in distinct failure domains before a drained node gets its receipt.',
   ),
   peersMax: option(z.number().int().min(1).max(100_000), 4096, 'Members at most.'),
-  invitationDays: option(z.number().positive().max(365), 7, 'How long an invitation is valid unless it says so itself.'),
+  invitationDays: option(
+    z.number().positive().max(365),
+    7,
+    'How long an invitation is valid unless it says so itself.',
+  ),
   sessionDays: option(z.number().positive().max(365), 30, "How long a browser is remembered at the network's address."),
   'repository.capacityBytes': option(
     bytes.nullable(),

@@ -442,7 +442,10 @@ export class Registry {
     if (from === to) return;
     assertExit(from, to);
     entry.record = { ...entry.record, state: to, ...(to === 'joining' ? { receipt: undefined } : {}) };
-    this.deps.log.info({ peer: entry.record.peerId, name: entry.record.name, from, state: to }, 'a peer changed its state');
+    this.deps.log.info(
+      { peer: entry.record.peerId, name: entry.record.name, from, state: to },
+      'a peer changed its state',
+    );
     this.persist(entry);
   }
 

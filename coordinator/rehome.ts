@@ -7,8 +7,9 @@
  *
  * Not decided here yet: asking two peers whether they reach the home.
  */
-import { nearest, type RoutingNode, type RoutingQuestion } from './routing.js';
+
 import type { PeerState, Presence } from './registry.js';
+import { nearest, type RoutingNode, type RoutingQuestion } from './routing.js';
 
 export interface RehomeQuestion extends Omit<RoutingQuestion, 'home' | 'exclude'> {
   nowMs: number;

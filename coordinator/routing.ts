@@ -6,8 +6,9 @@
  * the one nearest neighbour within a second. Rejected: drawing among the best few by chance, because then the same
  * question has two answers and nobody can explain either.
  */
-import type { PeerState } from './registry.js';
+
 import type { LatLon } from './location.js';
+import type { PeerState } from './registry.js';
 
 export interface RoutingNode {
   peerId: string;

@@ -11,12 +11,12 @@
  * cookie.
  */
 import { z } from 'zod';
-import { entityId } from '../protocol/account/entries.js';
 import type { Clock } from '../protocol/runtime/clock.js';
 import { type Random, randomHex } from '../protocol/runtime/random.js';
 import type { Store } from '../protocol/runtime/store.js';
 import { openToken, type Signer, signToken } from '../protocol/trust/signed.js';
 import { issueTicket } from '../protocol/trust/ticket.js';
+import { entityIdSchema } from '../protocol/wire/ids.js';
 import type { Account, Directory } from './directory.js';
 import { gatewayErrors } from './errors.js';
 import { Locks } from './locks.js';
@@ -29,7 +29,7 @@ const DAY_MS = 24 * 3600 * 1000;
 
 const session = z.object({
   id: z.string().regex(/^[0-9a-f]{32}$/),
-  account: entityId,
+  account: entityIdSchema,
   issuedAt: z.number(),
   expiresAt: z.number(),
 });

@@ -35,7 +35,7 @@ export interface AccountsDeps {
   clock: Clock;
   random: Random;
   signer: Signer;
-  sealer: Sealer;
+  sealer: Pick<Sealer, 'seal' | 'open'>;
   /** Who may sign sessions. Left out: this node alone. */
   trust?: () => SessionIssuers;
 }
@@ -51,6 +51,9 @@ export interface SignedIn {
   home: string;
   here: boolean;
 }
+
+/** Resolves when the account is served here; throws when it will not be. */
+export type WhenHere = (account: string) => Promise<void>;
 
 const KNOWN_KEYS_MAX = 10_000;
 const KEYS_PER_ACCOUNT_MAX = 50;
@@ -90,7 +93,12 @@ export class Accounts implements Part {
   }
 
   /** Errors: `accounts/invalid`, `accounts/email-exists`, `accounts/username-exists`, `accounts/busy`, `directory/away`. */
-  async signUp(wish: { email: string; username: string; password: string; confirm?: string | null }): Promise<SignedIn> {
+  async signUp(wish: {
+    email: string;
+    username: string;
+    password: string;
+    confirm?: string | null;
+  }): Promise<SignedIn> {
     const email = checkEmail(wish.email);
     const username = checkUsername(wish.username);
     const password = checkPassword(wish.password, wish.confirm);
@@ -130,12 +138,16 @@ export class Accounts implements Part {
   }
 
   /**
-   * The session in a cookie, with its account's view, when it holds here.
-   * An account that is at home elsewhere gives undefined; so does a deleted one.
+   * The session in a cookie, with its account's view, when it holds. `whenHere` waits for an account that is arriving
+   * and throws for one that is at home elsewhere: a copy of its log here must not pass for it.
    */
-  async sessionOf(token: string): Promise<{ session: Session; view: AccountView } | undefined> {
+  async sessionOf(
+    token: string,
+    whenHere: WhenHere = this.mustBeHere,
+  ): Promise<{ session: Session; view: AccountView } | undefined> {
     const session = this.sessions.open(token);
     if (!session) return undefined;
+    await whenHere(session.account);
     const view = await this.deps.accountLog.view(session.account);
     const record = view.get('account', session.account);
     if (!record || record.deleted || isRevoked(session, view)) return undefined;
@@ -146,6 +158,12 @@ export class Accounts implements Part {
     // Renewed copies of the session may live longer than this one.
     const expiresAt = this.deps.clock.now() + this.sessions.lifeMs;
     await this.append(session.account, 'session.revoked', { id: session.id, expiresAt });
+  }
+
+  /** Ends every sign-in there is. */
+  async signOutEverywhere(account: string): Promise<void> {
+    const sessionsNotBefore = this.deps.clock.now() + 1;
+    await this.append(account, 'account.updated', { id: account, sessionsNotBefore });
   }
 
   /** Ends every sign-in but those issued from now on. Errors: `accounts/invalid`, `accounts/wrong-password`. */
@@ -251,12 +269,16 @@ export class Accounts implements Part {
   }
 
   /** The account a key stands for, with its view; undefined for a key that does not hold. Errors: `directory/away`. */
-  async accountOfKey(key: string): Promise<{ account: string; view: AccountView } | undefined> {
+  async accountOfKey(
+    key: string,
+    whenHere: WhenHere = this.mustBeHere,
+  ): Promise<{ account: string; view: AccountView } | undefined> {
     const named = accountOfApiKey(key);
     if (named === undefined) return undefined;
     const hash = hashApiKey(key);
     const account = this.knownKeys.get(hash) ?? (await this.deps.directory.byKeyHash(hash))?.account;
     if (account !== named) return undefined;
+    await whenHere(account);
     const view = await this.deps.accountLog.view(account);
     const record = view.get('account', account);
     if (!record || record.deleted) return undefined;
@@ -269,9 +291,10 @@ export class Accounts implements Part {
     return { account, view };
   }
 
-  /** An account that is at home here, by id. Errors: `accounts/not-found`. */
+  /** An account that is at home here, by id. Errors: `accounts/not-found`, `accounts/elsewhere`. */
   async viewOf(account: string): Promise<AccountView> {
     const view = await this.knownView(account);
+    if (view) await this.mustBeHere(account);
     if (!view?.get('account', account)) throw accountErrors('not-found', { id: account });
     return view;
   }
@@ -322,6 +345,10 @@ export class Accounts implements Part {
   isHome(account: string): boolean {
     return this.deps.leases.current(account) !== undefined;
   }
+
+  private readonly mustBeHere: WhenHere = async (account) => {
+    if (!this.isHome(account)) throw accountErrors('elsewhere');
+  };
 
   /** Ids come from outside: only one that the directory knows may load a view. */
   private async knownView(account: string): Promise<AccountView | undefined> {

@@ -24,7 +24,7 @@ export const accountErrors = defineErrors('accounts', {
     mend: '',
   },
   'not-found': { kind: 'not-found', say: 'There is no user with id {id} here.', mend: '' },
-  'elsewhere': {
+  elsewhere: {
     kind: 'unavailable',
     say: 'This account is at home on another node at the moment.',
     mend: "Open the network's address; it leads there.",

@@ -45,6 +45,11 @@ export class LocalDirectory implements Directory {
     });
   }
 
+  /** Every account ever claimed here. */
+  async *accounts(): AsyncIterable<string> {
+    for await (const [account] of this.deps.store.iterate(NS.account)) yield account;
+  }
+
   async find(login: string): Promise<DirectoryAccount | undefined> {
     const account = (await this.owner('email', login)) ?? (await this.owner('username', login));
     return account === undefined ? undefined : this.byId(account);

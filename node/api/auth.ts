@@ -11,6 +11,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountView } from '../../protocol/account/records.js';
 import { isDomainError } from '../../protocol/runtime/errors.js';
 import { type Random, randomHex } from '../../protocol/runtime/random.js';
+import type { WhenHere } from '../accounts/accounts.js';
 import type { Session } from '../accounts/session.js';
 import type { ApiDeps, Caller } from './context.js';
 import { apiErrors } from './errors.js';
@@ -30,6 +31,10 @@ declare module 'fastify' {
     /** The session behind `caller`, when it came by cookie. */
     session: Session | undefined;
   }
+  interface FastifyContextConfig {
+    /** The route does not ask who calls: plain files. */
+    public?: boolean;
+  }
 }
 
 export type AuthDeps = Pick<ApiDeps, 'accounts' | 'options' | 'random' | 'log'>;
@@ -37,6 +42,8 @@ export type AuthDeps = Pick<ApiDeps, 'accounts' | 'options' | 'random' | 'log'>;
 export interface AuthOptions {
   /** Origins besides this server's own whose pages are ours: the network's address. Asked at each request. */
   origins?: () => readonly string[];
+  /** Waits for an account that is just arriving here, throws for one that is at home elsewhere. */
+  whenHere?: WhenHere;
 }
 
 /** Sets `request.caller` on every route of `app` and of what is registered inside it. */
@@ -45,8 +52,9 @@ export function installAuth(app: FastifyInstance, deps: AuthDeps, options: AuthO
   app.decorateRequest('session');
   app.addHook('onRequest', async (request, reply) => {
     request.caller = ANONYMOUS;
+    if (request.routeOptions.config?.public) return;
     const key = keyOf(request);
-    if (key !== undefined) request.caller = await callerByKey(deps, request, key);
+    if (key !== undefined) request.caller = await callerByKey(deps, request, key, options);
     else await callerBySession(deps, request, reply, options);
   });
 }
@@ -71,7 +79,12 @@ export function requireCaller(request: FastifyRequest): Caller {
 }
 
 /** The token that pages embed and forms send back. Sets the visit cookie of a visitor who has none. */
-export function csrfTokenFor(request: FastifyRequest, reply: FastifyReply, random: Random, publicUrl: string | null): string {
+export function csrfTokenFor(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  random: Random,
+  publicUrl: string | null,
+): string {
   if (request.session) return request.session.csrf;
   let visit = request.cookies[VISIT_COOKIE];
   if (visit === undefined || !/^[0-9a-f]{32}$/.test(visit)) {
@@ -87,6 +100,14 @@ export function hasCsrfToken(request: FastifyRequest, token: unknown): boolean {
   if (request.session && sameText(token, request.session.csrf)) return true;
   const visit = request.cookies[VISIT_COOKIE];
   return visit !== undefined && sameText(token, visitToken(visit));
+}
+
+/** The visitor's address, for counting failures. A request on a peer's stream has only what the peer says. */
+export function addressOf(request: FastifyRequest): string {
+  const direct = request.raw.socket.remoteAddress;
+  if (direct !== undefined) return direct;
+  const forwarded = request.headers['x-forwarded-for'];
+  return (typeof forwarded === 'string' ? forwarded.split(',')[0]?.trim().slice(0, 64) : undefined) || 'unknown';
 }
 
 /** Errors: `api/cross-site`. For forms outside /api that work without a session: sign-in, sign-up. */
@@ -119,12 +140,17 @@ function keyOf(request: FastifyRequest): string | undefined {
   return key;
 }
 
-async function callerByKey(deps: AuthDeps, request: FastifyRequest, key: string): Promise<Caller> {
+async function callerByKey(
+  deps: AuthDeps,
+  request: FastifyRequest,
+  key: string,
+  { whenHere }: AuthOptions,
+): Promise<Caller> {
   const { accounts, options } = deps;
   if (options.masterApiKey !== null && sameText(key, options.masterApiKey)) {
     return runAs(deps, request, { account: undefined, view: undefined, admin: true, via: 'master-key' });
   }
-  const found = await accounts.accountOfKey(key);
+  const found = await accounts.accountOfKey(key, whenHere);
   if (!found) throw apiErrors('bad-key');
   return runAs(deps, request, { ...found, admin: accounts.isAdmin(found.account), via: 'api-key' });
 }
@@ -134,7 +160,8 @@ async function runAs(deps: AuthDeps, request: FastifyRequest, caller: Caller): P
   const named = request.headers['run-as'] ?? (request.query as Record<string, unknown>).run_as;
   if (named === undefined || named === '') return caller;
   if (!caller.admin) throw apiErrors('admin-needed');
-  if (typeof named !== 'string' || !/^[0-9a-f]{16}$/.test(named)) throw apiErrors('malformed-id', { id: String(named) });
+  if (typeof named !== 'string' || !/^[0-9a-f]{16}$/.test(named))
+    throw apiErrors('malformed-id', { id: String(named) });
   const view = await deps.accounts.viewOf(named).catch((error: unknown) => {
     if (isDomainError(error, 'accounts/not-found')) throw apiErrors('bad-run-as', { id: named });
     throw error;
@@ -150,7 +177,7 @@ async function callerBySession(
 ): Promise<void> {
   const token = request.cookies[SESSION_COOKIE];
   if (token === undefined || token === '') return;
-  const found = await deps.accounts.sessionOf(token);
+  const found = await deps.accounts.sessionOf(token, options.whenHere);
   if (!found) {
     clearSessionCookie(request, reply, deps.options.publicUrl);
     return;
@@ -170,7 +197,10 @@ function isForeign(request: FastifyRequest, deps: AuthDeps, options: AuthOptions
   const origin = request.headers.origin;
   const ours = () => {
     const host = request.headers.host?.toLowerCase();
-    const own = host === undefined ? [] : [`http://${host}`, `https://${host}`];
+    // Behind the network's address. No other site's page can set this header: browsers would ask first.
+    const forwarded = request.headers['x-forwarded-host'];
+    const hosts = [host, typeof forwarded === 'string' ? forwarded.toLowerCase() : undefined];
+    const own = hosts.flatMap((name) => (name === undefined ? [] : [`http://${name}`, `https://${name}`]));
     const published = deps.options.publicUrl === null ? [] : [new URL(deps.options.publicUrl).origin];
     return [...own, ...published, ...(options.origins?.() ?? [])].includes(origin?.toLowerCase() ?? '');
   };

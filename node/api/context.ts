@@ -9,6 +9,7 @@ import type { Clock } from '../../protocol/runtime/clock.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Random } from '../../protocol/runtime/random.js';
 import type { Accounts } from '../accounts/accounts.js';
+import type { Collections } from '../datasets/collections.js';
 import type { Datasets } from '../datasets/datasets.js';
 import type { Datatypes } from '../datasets/datatypes.js';
 import type { Uploads } from '../datasets/uploads.js';
@@ -27,6 +28,7 @@ export interface ApiDeps {
   accounts: Accounts;
   histories: Histories;
   datasets: Datasets;
+  collections: Collections;
   uploads: Uploads;
   datatypes: Datatypes;
   toolbox: Toolbox;

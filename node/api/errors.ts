@@ -2,7 +2,13 @@
  * From an error to what Galaxy's clients expect: `{err_msg, err_code}` and a status. The only place that knows Galaxy's
  * codes; route files throw DomainErrors and never set a status for a failure.
  */
-import { type DomainError, defineErrors, describeError, type ErrorKind, isDomainError } from '../../protocol/runtime/errors.js';
+import {
+  type DomainError,
+  defineErrors,
+  describeError,
+  type ErrorKind,
+  isDomainError,
+} from '../../protocol/runtime/errors.js';
 
 export const apiErrors = defineErrors('api', {
   'bad-parameter': {
@@ -30,6 +36,11 @@ export const apiErrors = defineErrors('api', {
     say: 'Provided API key is not valid.',
     mend: 'Make a new key under User, Preferences, Manage API Key.',
   },
+  'basic-needed': {
+    kind: 'unauthenticated',
+    say: 'Authentication failed, bad user name or password.',
+    mend: 'Send e-mail or public name and password by HTTP Basic authentication.',
+  },
   'admin-needed': {
     kind: 'admin-required',
     say: 'You must be an administrator to access this feature.',
@@ -38,10 +49,11 @@ export const apiErrors = defineErrors('api', {
   'no-access': { kind: 'forbidden', say: 'You are not allowed to access this {what}.', mend: '' },
   'not-owner': { kind: 'not-owner', say: 'You do not own this {what}.', mend: '' },
   'not-found': { kind: 'not-found', say: 'There is no {what} with id {id} here.', mend: '' },
+  'no-such': { kind: 'not-found', say: 'There is no {what} "{id}" here.', mend: '' },
   'no-endpoint': { kind: 'not-found', say: 'There is no {method} {path} on this node.', mend: '' },
   'not-implemented': {
     kind: 'not-implemented',
-    say: '{method} {path} is part of Galaxy, and not of this node yet.',
+    say: '{method} {path} is not implemented on this node.',
     mend: '',
   },
   'too-large': { kind: 'too-large', say: 'The request is larger than this node takes ({max} bytes).', mend: '' },
@@ -71,6 +83,7 @@ const GALAXY: Record<ErrorKind, { status: number; code: number; retryAfter?: num
   'not-owner': { status: 403, code: 403003 },
   'admin-required': { status: 403, code: 403006 },
   'not-found': { status: 404, code: 404001 },
+  moved: { status: 410, code: 410001 },
   conflict: { status: 409, code: 409001 },
   'too-large': { status: 413, code: 413001 },
   'too-many': { status: 429, code: 429001, retryAfter: 30 },

@@ -9,12 +9,14 @@ import type { Server } from 'node:http';
 import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
 import multipart from '@fastify/multipart';
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { defineErrors } from '../../protocol/runtime/errors.js';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { defineErrors, isDomainError } from '../../protocol/runtime/errors.js';
 import { redactUrl } from '../../protocol/runtime/logger.js';
 import { randomHex } from '../../protocol/runtime/random.js';
 import { API_BODY_BYTES_MAX } from '../../protocol/wire/limits.js';
+import { isGalaxyResource } from './absent.js';
 import { type AuthOptions, installAuth } from './auth.js';
+import { type BootClient, createClientBoot } from './boot.js';
 import type { ApiDeps } from './context.js';
 import { answerOf, apiErrors } from './errors.js';
 import { ROUTE_FILES, type RouteFile } from './routes.js';
@@ -34,9 +36,9 @@ const serverErrors = defineErrors('http', {
 
 /** The web door, as the root hands it in: a door does not import another. */
 export interface WebDoor {
-  register(app: FastifyInstance): void;
+  register(app: FastifyInstance, boot: BootClient): Promise<void>;
   /** Answers a GET outside the API that no route took; false when it is nothing the web door knows. */
-  page(request: FastifyRequest, reply: FastifyReply): Promise<boolean>;
+  page(request: FastifyRequest, reply: FastifyReply, boot: BootClient): Promise<boolean>;
 }
 
 export interface ApiServerDeps extends ApiDeps {
@@ -51,6 +53,8 @@ export interface ApiServerOptions extends AuthOptions {
    * Left out: to where she came from, and an account of another home is refused.
    */
   afterSignIn?: (signedIn: { account: string; home: string; here: boolean }) => Promise<string | undefined>;
+  /** The network's address, once this node belongs to one: pages of an account that moved go there. */
+  networkUrl?: () => string | undefined;
   /** Further route files: those of other issues, and tests. */
   routes?: readonly RouteFile[];
 }
@@ -128,7 +132,14 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const answer = answerOf(error);
     if (answer.internal) {
-      log.error({ request: request.id, method: request.method, url: redactUrl(request.url), err: error }, 'request failed');
+      log.error(
+        { request: request.id, method: request.method, url: redactUrl(request.url), err: error },
+        'request failed',
+      );
+    }
+    const network = isDomainError(error) && error.kind === 'moved' ? options.networkUrl?.() : undefined;
+    if (network !== undefined && isPageLoad(request)) {
+      return reply.redirect(`${network}/network/go?to=${encodeURIComponent(request.url)}`, 302);
     }
     if (answer.retryAfter !== undefined) reply.header('retry-after', String(answer.retryAfter));
     // A handler that failed after it had begun to stream set a type of its own.
@@ -136,16 +147,16 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
   };
   app.setErrorHandler((error, request, reply) => fail(error, request, reply));
 
-  // Files of the web door need no caller: they are registered outside the scope that looks for one.
-  deps.web?.register(app);
+  const boot = createClientBoot(deps);
   const context: ApiContext = { ...deps, server: options };
   installAuth(app, deps, options);
+  await deps.web?.register(app, boot);
   for (const register of [...ROUTE_FILES, ...(options.routes ?? [])]) register(app, context);
   app.setNotFoundHandler(async (request, reply) => {
     const path = request.url.split('?')[0] ?? '/';
     const isPage = (request.method === 'GET' || request.method === 'HEAD') && !/^\/api(\/|$)/.test(path);
-    if (isPage && deps.web && (await deps.web.page(request, reply))) return reply;
-    throw apiErrors('no-endpoint', { method: request.method, path: redactUrl(path) });
+    if (isPage && deps.web && (await deps.web.page(request, reply, boot))) return reply;
+    throw apiErrors(isGalaxyResource(path) ? 'not-implemented' : 'no-endpoint', { method: request.method, path });
   });
 
   const { host, port } = splitAddress(options.listen);
@@ -195,6 +206,12 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: import('node:net
   const body = JSON.stringify({ err_msg: 'The request could not be read as HTTP.', err_code: 400008 });
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function isPageLoad(request: FastifyRequest): boolean {
+  return (
+    request.method === 'GET' && !/^\/api(\/|$)/.test(request.url) && !!request.headers.accept?.includes('text/html')
   );
 }
 

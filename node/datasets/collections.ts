@@ -114,11 +114,7 @@ export class Collections {
   }
 
   /** `recursive` deletes the datasets in it too; `purge` purges them. */
-  async delete(
-    account: string,
-    id: string,
-    options: { recursive: boolean; purge: boolean },
-  ): Promise<CollectionFacts> {
+  async delete(account: string, id: string, options: { recursive: boolean; purge: boolean }): Promise<CollectionFacts> {
     const { view } = await this.deps.log.append(account, (now) => {
       const { record } = this.get(now, id);
       const drafts: Draft[] = [{ type: 'collection.updated', payload: { id, deleted: true } }];

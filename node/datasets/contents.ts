@@ -50,7 +50,11 @@ const FIELDS: Fields<ItemFacts> = {
   type_id: { kind: 'text', of: typeId },
   collection_type: { kind: 'text', of: (item) => (item.kind === 'collection' ? item.record.collectionType : '') },
   state: { kind: 'text', of: (item) => item.state, values: DATASET_STATES, order: 'asc' },
-  extension: { kind: 'text', of: (item) => (item.kind === 'dataset' ? item.extension : item.extensions.join(',')), order: 'asc' },
+  extension: {
+    kind: 'text',
+    of: (item) => (item.kind === 'dataset' ? item.extension : item.extensions.join(',')),
+    order: 'asc',
+  },
   genome_build: { kind: 'text', of: (item) => (item.kind === 'dataset' ? item.genomeBuild : '?') },
   dbkey: { kind: 'text', of: (item) => (item.kind === 'dataset' ? item.genomeBuild : '?') },
   annotation: { kind: 'text', of: (item) => (item.kind === 'dataset' ? item.record.annotation : '') },
@@ -86,7 +90,11 @@ export function selectItems(items: readonly ItemFacts[], query: ContentsQuery, v
 }
 
 /** `related-eq=HID` asks for what an item was made from and what was made of it; it needs the jobs. */
-function fieldsFor(items: readonly ItemFacts[], query: ContentsQuery, view: AccountView | undefined): Fields<ItemFacts> {
+function fieldsFor(
+  items: readonly ItemFacts[],
+  query: ContentsQuery,
+  view: AccountView | undefined,
+): Fields<ItemFacts> {
   const wanted = (query.q ?? []).findIndex((name) => name === 'related' || name === 'related-eq');
   if (wanted < 0 || view === undefined) return FIELDS;
   const hid = query.qv?.[wanted] ?? '';

@@ -22,8 +22,8 @@ export interface DatasetsDeps {
   activity: JobActivity;
   blobs: Pick<BlobStore, 'has' | 'path' | 'read'>;
   datatypes: Pick<Datatypes, 'get'>;
-  /** Brings a blob from another holder; absent on a stand-alone node. Resolves when it is here. */
-  fetchBlob?: ((blob: string, signal: AbortSignal) => Promise<void>) | undefined;
+  /** Brings a blob of the account from another holder; absent on a stand-alone node. Resolves when it is here. */
+  bringBlob?: ((account: string, blob: string, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 export type DatasetChange = Omit<EntryPayload<'dataset.updated'>, 'id'>;
@@ -74,6 +74,12 @@ export class Datasets {
     return this.facts(view, record);
   }
 
+  /** The view itself, when the dataset is in it. Errors: `datasets/not-found`. */
+  held(view: AccountView | undefined, id: string): AccountView {
+    if (view?.get('dataset', id) === undefined) throw datasetErrors('not-found', { id });
+    return view;
+  }
+
   find(view: AccountView, id: string): DatasetFacts | undefined {
     const record = view.get('dataset', id);
     return record === undefined ? undefined : this.facts(view, record);
@@ -111,6 +117,21 @@ export class Datasets {
   async delete(account: string, id: string, options: { purge: boolean }): Promise<DatasetFacts> {
     const { view } = await this.deps.log.append(account, (now) => deletion(existing(now, id), options.purge));
     return this.get(view, id);
+  }
+
+  /** Of any history; each succeeds or fails for itself. */
+  async deleteAll(account: string, ids: readonly string[], options: { purge: boolean }): Promise<BulkResult> {
+    if (ids.length > BULK_ITEMS_MAX) throw datasetErrors('bulk-too-large', { max: BULK_ITEMS_MAX });
+    const errors: BulkResult['errors'] = [];
+    await this.deps.log.append(account, (now) =>
+      ids.flatMap((id) => {
+        const record = now.get('dataset', id);
+        if (record) return deletion(record, options.purge);
+        errors.push({ item: { kind: 'dataset', id }, message: 'There is no such dataset.' });
+        return [];
+      }),
+    );
+    return { successes: ids.length - errors.length, errors };
   }
 
   /** Errors: `datasets/is-purged`. */
@@ -164,7 +185,11 @@ export class Datasets {
    * The content, or one of its extra files. Waits for bytes that are only elsewhere.
    * Errors: `datasets/purged`, `datasets/not-ready`, `datasets/no-content`, `datasets/no-such-file`, `datasets/elsewhere`.
    */
-  async open(view: AccountView, id: string, options: { file?: string; signal?: AbortSignal } = {}): Promise<OpenDataset> {
+  async open(
+    view: AccountView,
+    id: string,
+    options: { file?: string; signal?: AbortSignal } = {},
+  ): Promise<OpenDataset> {
     const facts = this.get(view, id);
     const name = facts.record.name;
     if (facts.purged) throw datasetErrors('purged', { name });
@@ -182,7 +207,7 @@ export class Datasets {
       if (options.file !== undefined) throw datasetErrors('no-such-file', { name, file: options.file });
       throw datasetErrors('no-content', { name, reason: facts.info || 'its job wrote nothing' });
     }
-    await this.here(file.blob, name, options.signal);
+    await this.here(view.account, file.blob, name, options.signal);
     const { blobs, datatypes } = this.deps;
     return {
       facts,
@@ -209,11 +234,11 @@ export class Datasets {
     return { text: lastLine > 0 ? text.slice(0, lastLine + 1) : text, truncated };
   }
 
-  private async here(blob: string, name: string, signal: AbortSignal | undefined): Promise<void> {
+  private async here(account: string, blob: string, name: string, signal: AbortSignal | undefined): Promise<void> {
     if (this.deps.blobs.has(blob)) return;
-    if (this.deps.fetchBlob === undefined) throw datasetErrors('elsewhere', { name });
+    if (this.deps.bringBlob === undefined) throw datasetErrors('elsewhere', { name });
     try {
-      await this.deps.fetchBlob(blob, deadline(FETCH_DEADLINE_MS, signal));
+      await this.deps.bringBlob(account, blob, deadline(FETCH_DEADLINE_MS, signal));
     } catch (cause) {
       throw datasetErrors('elsewhere', { name }, { cause });
     }

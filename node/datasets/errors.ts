@@ -3,7 +3,11 @@ import { defineErrors } from '../../protocol/runtime/errors.js';
 
 export const datasetErrors = defineErrors('datasets', {
   'not-found': { kind: 'not-found', say: 'There is no dataset with id {id} here.', mend: 'Check the id.' },
-  'collection-not-found': { kind: 'not-found', say: 'There is no collection with id {id} here.', mend: 'Check the id.' },
+  'collection-not-found': {
+    kind: 'not-found',
+    say: 'There is no collection with id {id} here.',
+    mend: 'Check the id.',
+  },
   'not-accessible': {
     kind: 'forbidden',
     say: 'You are not allowed to access this dataset.',

@@ -6,14 +6,14 @@
  * Not here: sniffing, conversion, hashing. A job does these (`JobService.submitFetch`), with the file's path.
  */
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { FileStore } from '@tus/file-store';
 import { Server } from '@tus/server';
-import { type Cancel, type Clock } from '../../protocol/runtime/clock.js';
+import type { Cancel, Clock } from '../../protocol/runtime/clock.js';
 import { type DomainError, describeError, isDomainError } from '../../protocol/runtime/errors.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
@@ -48,6 +48,8 @@ export interface UploadedFile {
 export const UPLOAD_PATH = '/api/upload/resumable_upload';
 /** An upload that nobody finished or used is removed after this long. */
 const KEEP_DAYS = 7;
+/** A taken file belongs to a job, which removes it; this is for files whose request died before the job was accepted. */
+const KEEP_CLAIMED_DAYS = 90;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
 const FORM_FILE_NAME_MAX = 255;
@@ -159,6 +161,9 @@ export class Uploads implements Part {
       throw uploadErrors('not-found', { id, days: KEEP_DAYS }, { cause });
     });
     await this.touch(path);
+    // Whoever is told that the job was accepted must find the file after a power cut.
+    await sync(path);
+    await sync(this.claimed);
     return {
       path,
       name: name || upload.metadata?.filename || 'Uploaded file',
@@ -187,7 +192,9 @@ export class Uploads implements Part {
     this.active += 1;
     try {
       await pipeline(source, limit, createWriteStream(part, { flags: 'wx' }));
+      await sync(part);
       await rename(part, path);
+      await sync(this.claimed);
     } catch (cause) {
       await rm(part, { force: true });
       throw await this.receiveError(cause);
@@ -235,7 +242,8 @@ export class Uploads implements Part {
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       return uploadErrors('no-space', { free: await this.freeBytes().catch(() => 0) }, { cause });
     }
-    if (code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET') return uploadErrors('interrupted', {}, { cause });
+    if (code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET')
+      return uploadErrors('interrupted', {}, { cause });
     return cause;
   }
 
@@ -247,9 +255,12 @@ export class Uploads implements Part {
 
   /** Removes what nobody finished or used in time. Returns how many files that was. */
   async sweep(): Promise<number> {
-    const oldest = this.deps.clock.now() - KEEP_DAYS * DAY_MS;
     let removed = 0;
-    for (const folder of [this.incoming, this.claimed]) {
+    for (const [folder, days] of [
+      [this.incoming, KEEP_DAYS],
+      [this.claimed, KEEP_CLAIMED_DAYS],
+    ] as const) {
+      const oldest = this.deps.clock.now() - days * DAY_MS;
       for (const name of await readdir(folder)) {
         const path = join(folder, name);
         const info = await stat(path).catch(() => undefined);
@@ -285,6 +296,16 @@ const STATUS: Partial<Record<DomainError['kind'], number>> = {
 
 function statusOf(error: DomainError): number {
   return STATUS[error.kind] ?? 400;
+}
+
+/** A file or a folder. */
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function freeBytesOf(folder: string): Promise<number> {

@@ -7,7 +7,11 @@ export const historyErrors = defineErrors('histories', {
     say: 'There is no history with id {id} here.',
     mend: 'Check the id; a purged history cannot be opened again.',
   },
-  'not-accessible': { kind: 'forbidden', say: 'History is not accessible by user.', mend: 'Ask its owner to share it.' },
+  'not-accessible': {
+    kind: 'forbidden',
+    say: 'History is not accessible by user.',
+    mend: 'Ask its owner to share it.',
+  },
   'not-owner': { kind: 'not-owner', say: 'You do not own this history.', mend: 'Import a copy and change that.' },
   purged: {
     kind: 'conflict',

@@ -3,15 +3,16 @@
  * may be changed is decided here, shapes are the door's business.
  */
 import type { EntryPayload } from '../../protocol/account/entries.js';
-import { type AccountView, hidOf, type HistoryRecord } from '../../protocol/account/records.js';
+import { type AccountView, type HistoryRecord, hidOf } from '../../protocol/account/records.js';
 import type { AccountLog } from '../../protocol/log/account-log.js';
 import type { Draft, JsonObject } from '../../protocol/log/entry.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import { copyDraft } from '../datasets/copies.js';
 import type { JobActivity } from '../datasets/facts.js';
 import { historyErrors } from './errors.js';
-import { HistoryOwners, type OwnedHistory } from './owners.js';
+import { HistoryOwners, isShared, type OwnedHistory } from './owners.js';
 import { compileFilters, compileOrder, type Fields, page } from './query.js';
+import { checkedSlug, freeSlug } from './slugs.js';
 import { type HistoryStats, historyChangedAt, historyStats } from './stats.js';
 
 export interface IdSource {
@@ -241,9 +242,14 @@ export class Histories {
     if (reader.view && mine) return { account: reader.view.account, view: reader.view, record: mine };
     const found = await this.owners.find(id);
     if (found === undefined) throw historyErrors('not-found', { id });
-    const { importable, published, deleted } = found.record;
-    if (reader.admin || ((importable || published) && !deleted && !found.record.purged)) return found;
+    if (reader.admin || isShared(found.record)) return found;
     throw historyErrors('not-accessible');
+  }
+
+  /** The view to read a dataset from: the caller's, or one that holds it in a shared history. Undefined: none. */
+  async holderOf(reader: Reader, dataset: string): Promise<AccountView | undefined> {
+    if (reader.view?.get('dataset', dataset)) return reader.view;
+    return this.owners.holderOf(dataset, reader.admin);
   }
 
   /** For changes: her own or an error that says whose it is not. */
@@ -261,7 +267,7 @@ export class Histories {
   }
 
   async published(query: HistoryQuery): Promise<{ histories: OwnedHistory[]; total: number }> {
-    const shown = await this.owners.all((record) => Boolean(record.published) && !record.deleted && !record.purged);
+    const shown = await this.owners.all((record) => Boolean(record.published) && isShared(record));
     return this.select(shown, query);
   }
 
@@ -335,7 +341,9 @@ export class Histories {
     ids: readonly string[],
     drafts: (record: HistoryRecord) => Draft[],
   ): Promise<HistoryRecord[]> {
-    const { view } = await this.deps.log.append(account, (now) => [...new Set(ids)].flatMap((id) => drafts(own(now, id))));
+    const { view } = await this.deps.log.append(account, (now) =>
+      [...new Set(ids)].flatMap((id) => drafts(own(now, id))),
+    );
     return ids.map((id) => own(view, id));
   }
 }
@@ -369,33 +377,4 @@ function searched(search: string | undefined): (owned: OwnedHistory) => boolean 
     const text = [record.name, record.annotation ?? '', ...(record.tags ?? [])].join('\n').toLowerCase();
     return words.every((word) => text.includes(word.replace(/^(name|tag|annotation):/, '').replaceAll("'", '')));
   };
-}
-
-function slugOf(name: string): string {
-  const slug = name
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '');
-  return (slug || 'history').slice(0, 200);
-}
-
-function slugsTaken(view: AccountView, record: HistoryRecord): Set<string> {
-  const taken = new Set<string>();
-  for (const other of view.list('history')) if (other.id !== record.id && other.slug) taken.add(other.slug);
-  return taken;
-}
-
-function freeSlug(view: AccountView, record: HistoryRecord): string {
-  const taken = slugsTaken(view, record);
-  const base = slugOf(record.name);
-  for (let n = 1; ; n += 1) {
-    const slug = n === 1 ? base : `${base}-${n}`;
-    if (!taken.has(slug)) return slug;
-  }
-}
-
-function checkedSlug(view: AccountView, record: HistoryRecord, slug: string): string {
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(slug)) throw historyErrors('bad-slug', { slug });
-  if (slugsTaken(view, record).has(slug)) throw historyErrors('slug-taken', { slug });
-  return slug;
 }

@@ -17,10 +17,13 @@ export interface OwnedHistory {
 export class HistoryOwners {
   private readonly owners = new Map<string, string>();
   private loading: Promise<void> | undefined;
+  /** Accounts with a shared history; forgotten whenever a history changes anywhere. */
+  private sharing: string[] | undefined;
 
   constructor(private readonly deps: { log: Pick<AccountLog, 'accounts' | 'view' | 'onApplied'> }) {
     deps.log.onApplied(({ account, entries }) => {
       for (const entry of entries) {
+        if (entry.type.startsWith('history.')) this.sharing = undefined;
         const id = entry.type === 'history.created' ? entry.payload.id : undefined;
         if (typeof id === 'string') this.remember(id, account);
       }
@@ -47,6 +50,25 @@ export class HistoryOwners {
     return found;
   }
 
+  /** The view in which a dataset stands in a history that is shared (or, with `any`, in any history). */
+  async holderOf(dataset: string, any: boolean): Promise<AccountView | undefined> {
+    await this.load();
+    for (const account of any ? new Set(this.owners.values()) : await this.sharingAccounts()) {
+      const view = await this.deps.log.view(account);
+      const record = view.get('dataset', dataset);
+      const history = record && view.get('history', record.history);
+      if (history && (any || isShared(history))) return view;
+    }
+    return undefined;
+  }
+
+  private async sharingAccounts(): Promise<string[]> {
+    if (this.sharing) return this.sharing;
+    const accounts = new Set((await this.all(isShared)).map(({ account }) => account));
+    this.sharing = [...accounts];
+    return this.sharing;
+  }
+
   private load(): Promise<void> {
     this.loading ??= this.loadAll().catch((error: unknown) => {
       this.loading = undefined;
@@ -69,4 +91,9 @@ export class HistoryOwners {
     }
     this.owners.set(history, account);
   }
+}
+
+/** Whether everyone who knows its address may read it. */
+export function isShared(record: HistoryRecord): boolean {
+  return Boolean(record.importable || record.published) && !record.deleted && !record.purged;
 }

@@ -18,7 +18,17 @@ import type { RunFetch, RunOutputResult } from './run-spec.js';
 const TEXT_PROBE_BYTES = 64 * 1024;
 
 /** Formats that are gzip inside and stay as they are. */
-const GZIP_INSIDE = new Set(['bam', 'bcf', 'vcf_bgzip', 'bgzip', 'tabix', 'qname_sorted.bam', 'rdata', 'tgz', 'tar.gz']);
+const GZIP_INSIDE = new Set([
+  'bam',
+  'bcf',
+  'vcf_bgzip',
+  'bgzip',
+  'tabix',
+  'qname_sorted.bam',
+  'rdata',
+  'tgz',
+  'tar.gz',
+]);
 
 export interface FetchOptions {
   bytesMax: number;
@@ -36,7 +46,8 @@ export async function fetchItem(
   } catch (error) {
     options.signal.throwIfAborted();
     await rm(item.output.file, { force: true });
-    return failedOutput(item.output, explain(error));
+    const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    return failedOutput(item.output, isGone ? 'The uploaded file is no longer there.' : explain(error));
   } finally {
     await rm(`${item.output.file}.plain`, { force: true });
   }

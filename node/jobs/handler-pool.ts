@@ -12,7 +12,14 @@ import { type Cancel, type Clock, sleep } from '../../protocol/runtime/clock.js'
 import type { Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger, LogLevel } from '../../protocol/runtime/logger.js';
 import { sweep } from './process-sweep.js';
-import { type Executor, type FromHandler, fromHandler, type RunEvents, type RunSpec, type ToHandler } from './run-spec.js';
+import {
+  type Executor,
+  type FromHandler,
+  fromHandler,
+  type RunEvents,
+  type RunSpec,
+  type ToHandler,
+} from './run-spec.js';
 
 export interface HandlerPoolOptions {
   handlers: number;
@@ -29,6 +36,14 @@ export interface HandlerPoolOptions {
   /** The forked script; by default handler-main.js beside this file. */
   entry?: string;
 }
+
+export const HANDLER_DEFAULTS = {
+  heartbeatMs: 1_000,
+  leaseMs: 10_000,
+  restartMs: 100,
+  restartMaxMs: 30_000,
+  stopMs: 10_000,
+} as const;
 
 interface ActiveRun {
   spec: RunSpec;
@@ -91,7 +106,9 @@ export class HandlerPool implements Executor, Part {
 
   /** Process ids, for `status` and tests. */
   pids(): number[] {
-    return this.handlers.flatMap(({ child, state }) => (child.pid === undefined || state === 'dead' ? [] : [child.pid]));
+    return this.handlers.flatMap(({ child, state }) =>
+      child.pid === undefined || state === 'dead' ? [] : [child.pid],
+    );
   }
 
   slots(): number {
@@ -107,7 +124,10 @@ export class HandlerPool implements Executor, Part {
     if (this.stopped || this.free() === 0) return false;
     const handler = this.handlers
       .filter((candidate) => this.holdsLease(candidate))
-      .reduce<HandlerProcess | undefined>((best, next) => (best && best.runs.size <= next.runs.size ? best : next), undefined);
+      .reduce<HandlerProcess | undefined>(
+        (best, next) => (best && best.runs.size <= next.runs.size ? best : next),
+        undefined,
+      );
     if (handler === undefined) return false;
     handler.runs.set(runKey(spec), { spec, events, pid: null });
     this.send(handler, { type: 'run', spec });
@@ -164,7 +184,8 @@ export class HandlerPool implements Executor, Part {
     child.on('message', (message) => {
       const parsed = fromHandler.safeParse(message);
       if (parsed.success) this.heard(handler, parsed.data);
-      else log.error({ handler: child.pid, problem: parsed.error.issues[0] }, 'a handler said something not understood');
+      else
+        log.error({ handler: child.pid, problem: parsed.error.issues[0] }, 'a handler said something not understood');
     });
     child.once('error', (error) => {
       log.error({ err: error }, 'a job handler process could not be started or reached');
@@ -225,7 +246,8 @@ export class HandlerPool implements Executor, Part {
       const wasStable = clock.monotonic() - handler.startedAt > this.options.restartMaxMs;
       const failures = wasStable ? 0 : (this.failures.get(handler.place) ?? 0);
       this.failures.set(handler.place, failures + 1);
-      const delay = failures === 0 ? 0 : Math.min(this.options.restartMs * 2 ** (failures - 1), this.options.restartMaxMs);
+      const delay =
+        failures === 0 ? 0 : Math.min(this.options.restartMs * 2 ** (failures - 1), this.options.restartMaxMs);
       this.restarts.set(
         handler.place,
         clock.after(delay, () => this.spawn(handler.place)),

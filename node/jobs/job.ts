@@ -42,6 +42,8 @@ export interface JobService {
   /** An upload: the same life, run by the node itself. */
   submitFetch(account: string, fetch: FetchSubmission): Promise<SubmittedJob>;
   cancel(account: string, job: string, reason?: string): Promise<void>;
+  /** Looks again at the inputs of a paused job. Does nothing to a job in another state. */
+  resume?(account: string, job: string): Promise<void>;
   local(job: string): LocalJobState | undefined;
   counts(): { queued: number; running: number; slots: number };
   onChange(listener: (change: { account: string; job: string; state: JobState }) => void): () => void;

@@ -9,8 +9,8 @@
  */
 import { readJson, type Store, type StoreOp } from '../../protocol/runtime/store.js';
 import { jobErrors } from './errors.js';
-import type { FetchItem } from './job.js';
 import { JOB_NAMESPACES } from './namespaces.js';
+import type { FetchFile } from './spool.js';
 
 /** What this node remembers of a job until its outcome is recorded. */
 export interface JobNote {
@@ -22,8 +22,10 @@ export interface JobNote {
   epoch: number;
   /** Starts that ended because the node was stopped, not because the job failed it. */
   forgiven: number;
+  /** It runs on at the account's former home, which will report. */
+  elsewhere?: boolean;
   /** An upload: every source is a file of this node. */
-  fetch?: (FetchItem & { source: { kind: 'file'; path: string } })[];
+  fetch?: FetchFile[];
 }
 
 export interface Queued {

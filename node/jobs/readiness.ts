@@ -41,7 +41,11 @@ export function readiness(view: AccountView, job: JobRecord, facts: ReadinessFac
     } else failed.push(dataset);
   }
   if (failed.length > 0) {
-    return { is: 'paused', reason: `${list(failed)} failed; the job waits for it to be made again`, jobs: jobsOf(failed) };
+    return {
+      is: 'paused',
+      reason: `${list(failed)} failed; the job waits for it to be made again`,
+      jobs: jobsOf(failed),
+    };
   }
   if (paused.length > 0) {
     return { is: 'paused', reason: `waiting for ${list(paused, false)}, whose job is paused`, jobs: jobsOf(paused) };
@@ -54,7 +58,11 @@ export function readiness(view: AccountView, job: JobRecord, facts: ReadinessFac
       absent.map(({ dataset }) => dataset),
       false,
     );
-    return { is: 'fetching', reason: `fetching ${names} from other nodes`, blobs: absent.flatMap(({ blobs }) => blobs) };
+    return {
+      is: 'fetching',
+      reason: `fetching ${names} from other nodes`,
+      blobs: absent.flatMap(({ blobs }) => blobs),
+    };
   }
   return { is: 'ready' };
 }

@@ -159,8 +159,8 @@ export class BlobReplicator implements Part {
 
   private async push(peer: string, blobs: BlobId[], signal: AbortSignal): Promise<void> {
     try {
-      const result = await this.deps.lane.push(peer, blobs, deadline(this.options.pushDeadlineMs, signal));
-      await this.deps.ledger.lapse(peer, result.storeId);
+      const result = await this.deps.lane.send(peer, blobs, deadline(this.options.pushDeadlineMs, signal));
+      if (result.confirmed.length > 0) await this.deps.ledger.lapse(peer, result.storeId);
       await this.deps.ledger.confirmBlobs(peer, result.storeId, result.confirmed);
       for (const refusal of result.refused) this.refuse(peer, refusal.blob, refusal.reason);
       this.resting.delete(peer);

@@ -55,7 +55,7 @@ export interface BlobPushResult {
 
 export interface BlobLane {
   /** Resolves after the holder's fsync. */
-  push(peer: string, blobs: readonly BlobId[], signal: AbortSignal): Promise<BlobPushResult>;
+  send(peer: string, blobs: readonly BlobId[], signal: AbortSignal): Promise<BlobPushResult>;
   /** Which of them the holder has, complete. */
   have(peer: string, blobs: readonly BlobId[], signal: AbortSignal): Promise<{ storeId: string; held: BlobId[] }>;
   /** Brings a blob into the own store from whoever has it. Errors: `blobs/unavailable`. */

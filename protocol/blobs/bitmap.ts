@@ -12,9 +12,9 @@ export class Bitmap {
     return new Bitmap(length, new Uint8Array(bitmapBytes(length)), 0);
   }
 
-  static full(length: number): Bitmap {
+  static of(length: number, present: Iterable<number>): Bitmap {
     const bitmap = Bitmap.empty(length);
-    for (let index = 0; index < length; index++) bitmap.add(index);
+    for (const index of present) bitmap.add(index);
     return bitmap;
   }
 
@@ -48,6 +48,12 @@ export class Bitmap {
     this.set += 1;
   }
 
+  delete(index: number): void {
+    if (!this.has(index)) return;
+    this.bytes[index >>> 3] = (this.bytes[index >>> 3] as number) & ~(1 << (index & 7));
+    this.set -= 1;
+  }
+
   *missing(): Generator<number> {
     for (let index = 0; index < this.length; index++) if (!this.has(index)) yield index;
   }
@@ -58,9 +64,7 @@ export class Bitmap {
 
   /** The other way round: what lacks becomes what is there. */
   inverted(): Bitmap {
-    const bitmap = Bitmap.empty(this.length);
-    for (const index of this.missing()) bitmap.add(index);
-    return bitmap;
+    return Bitmap.of(this.length, this.missing());
   }
 
   copy(): Bitmap {

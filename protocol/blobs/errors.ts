@@ -87,6 +87,11 @@ export const blobErrors = defineErrors('blobs', {
     say: 'Too many requests for blobs in one minute.',
     mend: 'Go on more slowly.',
   },
+  refused: {
+    kind: 'unavailable',
+    say: '{reason} ({code})',
+    mend: 'Another holder is asked.',
+  },
   protocol: {
     kind: 'bad-request',
     say: 'The other node broke the blob protocol: {reason}.',
@@ -96,6 +101,16 @@ export const blobErrors = defineErrors('blobs', {
     kind: 'timeout',
     say: 'Nothing came from the other node for {seconds} seconds.',
     mend: 'It is tried again, or another holder is asked.',
+  },
+  failed: {
+    kind: 'internal',
+    say: 'Blob {blob} could not be stored or read on the other node.',
+    mend: "The cause is in that node's log.",
+  },
+  'given-up': {
+    kind: 'unavailable',
+    say: 'The sender gave up blob {blob}: {reason}.',
+    mend: 'It is fetched from another holder.',
   },
   stopped: {
     kind: 'unavailable',

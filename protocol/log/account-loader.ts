@@ -28,7 +28,7 @@ export interface LoadRequest {
   generation: number;
   /** Follow every chain. */
   verify: boolean;
-  /** An apply time above all given out, for records that folding anew changed. */
+  /** An apply time above all given out so far: what folding anew changes gets this one, or a higher one if stored ones are. */
   applied: number;
 }
 
@@ -51,21 +51,24 @@ export async function loadAccount(
   let refolded: number | undefined;
   if (request.verify || !isCurrent) {
     const folded = new Map<string, StoredRecord>();
-    await walkEntries(deps, account, segments, (entry) => {
+    const refold = (entry: Entry) => {
       if (entry.time > clockLast) clockLast = entry.time;
-      if (!isCurrent) foldInto(folded, entry);
-    });
+      foldInto(folded, entry);
+    };
+    await walkEntries(deps, account, segments, isCurrent ? undefined : refold);
     if (!isCurrent) {
-      const ops = replaceRecords(account, held, folded, request.applied);
+      let applied = Math.max(request.applied, (row?.applied ?? 0) + 1);
+      for (const record of held.values()) if (record.applied >= applied) applied = record.applied + 1;
+      const ops = replaceRecords(account, held, folded, applied);
       refolded = ops.length;
-      await deps.store.commit([...ops, putAccount(account, clockLast, request.applied)]);
+      await deps.store.commit([...ops, putAccount(account, clockLast, applied)]);
       records = folded;
     }
   }
   const view = new FoldedView(account, records.values());
   const clock = new HybridClock(deps, clockLast);
   return {
-    state: { account, generation, view, clock, segments, users: 0 },
+    state: { account, generation, view, clock, segments, users: 0, weight: 0 },
     refolded,
     applied: Math.max(row?.applied ?? 0, view.appliedMax),
   };
@@ -99,12 +102,12 @@ async function loadRecords(deps: LoaderDeps, account: string): Promise<Map<strin
   return records;
 }
 
-/** Visits every entry in the order of keys, and checks that each segment is whole and leads to the hash noted for it. */
+/** Visits every entry in the order of keys (decoding them only then), and checks that each segment is whole and leads to the hash noted for it. */
 async function walkEntries(
   deps: LoaderDeps,
   account: string,
   segments: ReadonlyMap<string, SegmentState>,
-  visit: (entry: Entry) => void,
+  visit: ((entry: Entry) => void) | undefined,
 ): Promise<void> {
   const { rows } = deps;
   const ns = LOG_NAMESPACE.entry;
@@ -122,6 +125,7 @@ async function walkEntries(
     if (Buffer.compare(hash, chainHash(at.hash, bytes)) !== 0) throw rows.corrupt(ns, key, 'its hash does not fit');
     at.seq++;
     at.hash = hash;
+    if (visit === undefined) continue;
     try {
       visit(decodeEntry(segment.key, bytes));
     } catch (error) {

@@ -39,7 +39,7 @@ export interface SegmentRun {
   /** Seq of the first entry in `entries`, ≥ 1. */
   from: number;
   entries: Uint8Array[];
-  /** Signed by the writing node over key, seq and hash: covers at least the last entry here. */
+  /** Signed by the writing node over key, seq and hash of the last entry here (with no entries: of the one before `from`). */
   head: string;
 }
 
@@ -59,9 +59,9 @@ export interface Applied {
 }
 
 export interface AccountLog extends Part {
-  /** This process's writer id. */
+  /** This process's writer id. Another one after a failed write: what is in doubt on disk is never continued. */
   readonly writer: WriterId;
-  /** Loads the view when needed. */
+  /** Loads the view when needed. Ask again after a failed append: that view may show what was not saved. */
   view(account: string): Promise<AccountView>;
   /**
    * Read, decide, write: `build` sees the current view and returns drafts (or none). Nothing else of the account runs
@@ -75,7 +75,10 @@ export interface AccountLog extends Part {
   /** Every account with at least one segment here. */
   accounts(): AsyncIterable<string>;
   vector(account: string): Promise<Vector>;
-  /** At most `maxBytes` of entries of a segment from `from` on; undefined when this process has none of it. */
+  /**
+   * About `maxBytes` of entries of a segment from `from` on, as far as a signed head covers them (so at least one step,
+   * at most one message); no entries when there are none after `from`; undefined when this process has none of it.
+   */
   read(key: SegmentKey, from: number, maxBytes: number): Promise<SegmentRun | undefined>;
   /**
    * Takes a run from a peer: verifies lease, head and chain, appends what is new, folds it. Idempotent.
@@ -90,6 +93,11 @@ export interface AccountLog extends Part {
   writers(): Promise<{ writer: WriterId; last: number }[]>;
   /** Ends this process's segment of the account: later appends fail with `log/sealed` until a newer lease is current. */
   seal(account: string): Promise<SegmentPosition | undefined>;
+  /**
+   * On becoming the account's home: bumps every history's `applied` above the largest time known, so that a page that
+   * polled the former home sees what changes from here on.
+   */
+  adopted(account: string): Promise<void>;
   /** Called after the batch is fsynced. */
   onApplied(listener: (applied: Applied) => void): () => void;
 }

@@ -49,6 +49,8 @@ export interface AccountState {
   readonly segments: Map<string, SegmentState>;
   /** Operations that hold it; while there are any it is not evicted. */
   users: number;
+  /** What the cache counts for it. */
+  weight: number;
 }
 
 export function newSegment(key: SegmentKey, row: SegmentRow): SegmentState {

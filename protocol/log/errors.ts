@@ -37,6 +37,11 @@ export const logErrors = defineErrors('log', {
     say: 'A run of segment {segment} begins at entry {from}, and entries are here up to {has}.',
     mend: 'Send the segment from the entry after that one.',
   },
+  'wrong-lease': {
+    kind: 'untrusted',
+    say: 'A lease is not for account {account} and epoch {epoch}.',
+    mend: 'Nothing was accepted. The sender has mixed up its leases.',
+  },
   stopped: {
     kind: 'unavailable',
     say: 'The account log is stopped.',

@@ -2,15 +2,17 @@
  * What others may see of the log: always from disk, never from memory, because memory runs ahead of the disk. An entry
  * that was shown to a peer and then lost in a failed write would come back as a fork.
  */
-import type { Store } from '../runtime/store.js';
-import type { JournalItem, SegmentPosition, SegmentRun, Vector } from './account-log.js';
-import { type SegmentKey, segmentKeyText, type WriterId } from './entry.js';
+import { printable } from '../runtime/errors.js';
+import type { Range, Store } from '../runtime/store.js';
+import type { JournalItem, SegmentRun, Vector } from './account-log.js';
+import { type Entry, type SegmentKey, segmentKeyText, type WriterId } from './entry.js';
 import { below, entryKey, LOG_NAMESPACE, numberKey } from './namespaces.js';
 import { journalRow, type PositionRow, positionRow, type RowReader, segmentRow, writerRow } from './rows.js';
 import { chainHash, decodeEntry, headerHash, RUN_BYTES_MAX, type SegmentHead, toHex } from './segment.js';
 import type { SegmentTrust } from './trust.js';
 
 export const JOURNAL_ITEMS_MAX = 10_000;
+const HEADS_MAX = 1000;
 
 export interface LogReaderDeps {
   store: Pick<Store, 'get' | 'iterate'>;
@@ -39,62 +41,75 @@ export class LogReader {
     return bytes && this.deps.rows.json(positionRow, LOG_NAMESPACE.position, text, bytes);
   }
 
-  /** One stored entry with its chain hash; the caller knows that it must be there. */
-  async entry(key: SegmentKey, seq: number): Promise<{ hash: Uint8Array; time: string }> {
+  async entry(key: SegmentKey, seq: number): Promise<Entry | undefined> {
+    return (await this.chained(key, seq))?.entry;
+  }
+
+  /** An entry with its chain hash, where the caller knows that it must be there. */
+  async needed(key: SegmentKey, seq: number): Promise<{ hash: Uint8Array; time: string }> {
+    const found = await this.chained(key, seq);
+    if (!found) throw this.deps.rows.corrupt(LOG_NAMESPACE.entry, entryKey(segmentKeyText(key), seq), 'it is missing');
+    return { hash: found.hash, time: found.entry.time };
+  }
+
+  private async chained(key: SegmentKey, seq: number): Promise<{ hash: Uint8Array; entry: Entry } | undefined> {
     const name = entryKey(segmentKeyText(key), seq);
     const row = await this.deps.store.get(LOG_NAMESPACE.entry, name);
-    if (row === undefined) throw this.deps.rows.corrupt(LOG_NAMESPACE.entry, name, 'it is missing');
+    if (row === undefined) return undefined;
     const { hash, bytes } = this.deps.rows.entry(name, row);
-    return { hash, time: decodeEntry(key, bytes).time };
+    try {
+      return { hash, entry: decodeEntry(key, bytes) };
+    } catch (error) {
+      throw this.deps.rows.corrupt(LOG_NAMESPACE.entry, name, printable((error as Error).message), error);
+    }
   }
 
   /** See AccountLog.read. */
   async run(key: SegmentKey, from: number, maxBytes: number): Promise<SegmentRun | undefined> {
     const { store, rows, trust } = this.deps;
     const text = segmentKeyText(key);
-    const position = await this.position(text);
-    if (position === undefined) return undefined;
     const headerBytes = await store.get(LOG_NAMESPACE.segment, text);
-    if (headerBytes === undefined) throw rows.corrupt(LOG_NAMESPACE.segment, text, 'it is missing');
-    const header = rows.json(segmentRow, LOG_NAMESPACE.segment, text, headerBytes);
-    const first = Math.min(Math.max(1, Math.floor(from)), position.seq + 1);
-    const signed = header.node === trust.self ? undefined : await this.signedSeqs(text, first - 1, position.seq);
-    if (signed && signed.length === 0) return undefined;
-    let hash = first === 1 ? headerHash({ key, ...header }) : (await this.entry(key, first - 1)).hash;
+    if (headerBytes === undefined) return undefined;
+    const { node, lease, base } = rows.json(segmentRow, LOG_NAMESPACE.segment, text, headerBytes);
+    // Heads before the position: one that arrives in between must not outdate the list.
+    const heads = node === trust.self ? undefined : await this.heads(text, Math.max(1, Math.floor(from) - 1));
+    const last = heads ? Math.max(0, ...heads.keys()) : (await this.position(text))?.seq;
+    if (last === undefined) throw rows.corrupt(LOG_NAMESPACE.position, text, 'it is missing');
+    // Written here under a key that this node no longer has: nobody can sign for it.
+    if (last === 0) return undefined;
+    const first = Math.min(Math.max(1, Math.floor(from)), last + 1);
+    const start = first === 1 ? headerHash({ key, lease, base }) : (await this.needed(key, first - 1)).hash;
     const entries: Uint8Array[] = [];
     // Where the run may end: anywhere in what this node wrote, else at a signed head.
-    let end = { length: 0, hash: first === position.seq + 1 ? hash : undefined };
+    let end = { length: 0, hash: start };
+    let hash = start;
     let bytesRead = 0;
     const limit = Math.min(maxBytes, RUN_BYTES_MAX);
-    const range = { gte: entryKey(text, first), lte: entryKey(text, position.seq) };
-    if (first <= position.seq) {
-      for await (const [name, row] of store.iterate(LOG_NAMESPACE.entry, range)) {
-        const stored = rows.entry(name, row);
-        const expected = entryKey(text, first + entries.length);
-        if (name !== expected) throw rows.corrupt(LOG_NAMESPACE.entry, expected, 'it is missing');
-        bytesRead += stored.bytes.byteLength;
-        // The first step is given whatever it weighs, or a reader with a small appetite would never get on.
-        if (bytesRead > limit && end.length > 0) break;
-        hash = chainHash(hash, stored.bytes);
-        if (Buffer.compare(hash, stored.hash) !== 0) {
-          throw rows.corrupt(LOG_NAMESPACE.entry, name, 'its hash does not fit');
-        }
-        entries.push(stored.bytes);
-        const seq = first + entries.length - 1;
-        if (signed === undefined || signed.includes(seq)) end = { length: entries.length, hash };
-      }
+    const range = { gte: entryKey(text, first), lte: entryKey(text, last), limit: last - first + 1 };
+    for await (const [name, row] of first > last ? [] : store.iterate(LOG_NAMESPACE.entry, range)) {
+      const stored = rows.entry(name, row);
+      const seq = first + entries.length;
+      if (name !== entryKey(text, seq)) throw rows.corrupt(LOG_NAMESPACE.entry, entryKey(text, seq), 'it is missing');
+      bytesRead += stored.bytes.byteLength;
+      // The first step is given whatever it weighs, or a reader with a small appetite would never get on.
+      if (bytesRead > limit && end.length > 0) break;
+      hash = chainHash(hash, stored.bytes);
+      if (Buffer.compare(hash, stored.hash) !== 0)
+        throw rows.corrupt(LOG_NAMESPACE.entry, name, 'its hash does not fit');
+      entries.push(stored.bytes);
+      if (heads === undefined || heads.has(seq)) end = { length: entries.length, hash };
     }
-    if (end.hash === undefined) {
+    if (end.length === 0 && first <= last) {
       throw rows.corrupt(LOG_NAMESPACE.entry, entryKey(text, first + entries.length), 'it is missing');
     }
     const head: SegmentHead = { ...key, seq: first + end.length - 1, hash: toHex(end.hash) };
     return {
       key,
-      lease: header.lease,
-      base: header.base,
+      lease,
+      base,
       from: first,
       entries: entries.slice(0, end.length),
-      head: signed === undefined ? trust.signHead(head) : await this.storedHead(text, head.seq),
+      head: heads?.get(head.seq) ?? trust.signHead(head),
     };
   }
 
@@ -125,21 +140,16 @@ export class LogReader {
     return writers;
   }
 
-  /** Seqs from `first` on that have a signed head; bounded, because heads are spaced. */
-  private async signedSeqs(text: string, first: number, last: number): Promise<number[]> {
-    const seqs: number[] = [];
-    const range = { gte: entryKey(text, Math.max(1, first)), lte: entryKey(text, last), limit: 1000 };
-    for await (const [name] of this.deps.store.iterate(LOG_NAMESPACE.head, range)) {
-      seqs.push(Number(name.slice(text.length + 1)));
-    }
-    return seqs;
-  }
-
-  private async storedHead(text: string, seq: number): Promise<string> {
-    const bytes = await this.deps.store.get(LOG_NAMESPACE.head, entryKey(text, seq));
-    if (bytes === undefined) {
-      throw this.deps.rows.corrupt(LOG_NAMESPACE.head, entryKey(text, seq), 'it is missing');
-    }
-    return Buffer.from(bytes).toString('utf8');
+  /** Signed heads from `from` on, else the last one; bounded, because heads are spaced. */
+  private async heads(text: string, from: number): Promise<Map<number, string>> {
+    const heads = new Map<number, string>();
+    const collect = async (range: Range) => {
+      for await (const [name, token] of this.deps.store.iterate(LOG_NAMESPACE.head, range)) {
+        heads.set(Number(name.slice(text.length + 1)), Buffer.from(token).toString('utf8'));
+      }
+    };
+    await collect({ gte: entryKey(text, from), lt: below(text).lt, limit: HEADS_MAX });
+    if (heads.size === 0) await collect({ ...below(text), reverse: true, limit: 1 });
+    return heads;
   }
 }

@@ -26,7 +26,8 @@ export function mergePatch(record: StoredRecord | undefined, patch: Patch, stamp
     changed = true;
   }
   for (const [field, values] of Object.entries(patch.keys ?? {})) {
-    const before = next.keys[field] ?? {};
+    if (field === UNNAMEABLE) continue;
+    const before = own(next.keys, field) ?? {};
     const merged = mergeLast(before, values, stamp);
     // An empty object is no news: it must not make a record differ from one that never saw it.
     if (merged === before) continue;
@@ -34,13 +35,14 @@ export function mergePatch(record: StoredRecord | undefined, patch: Patch, stamp
     changed = true;
   }
   for (const field of patch.once ?? []) {
-    if (next.once[field]) continue;
+    if (field === UNNAMEABLE || own(next.once, field)) continue;
     next.once = { ...next.once, [field]: true };
     changed = true;
   }
   for (const [field, offered] of Object.entries(patch.best ?? {})) {
+    if (field === UNNAMEABLE) continue;
     const candidate = { rank: offered.rank, stamp, value: offered.value };
-    const held = next.best[field];
+    const held = own(next.best, field);
     if (held && !isBetter(candidate, held)) continue;
     next.best = { ...next.best, [field]: candidate };
     changed = true;
@@ -48,14 +50,21 @@ export function mergePatch(record: StoredRecord | undefined, patch: Patch, stamp
   return changed ? next : (record as StoredRecord);
 }
 
+/** The one name that an assignment would not store but obey. */
+const UNNAMEABLE = '__proto__';
+
+/** Users name keys: `constructor` is a name like any other. */
+function own<T>(fields: { [field: string]: T }, field: string): T | undefined {
+  return Object.hasOwn(fields, field) ? fields[field] : undefined;
+}
+
 type Stamped = { [field: string]: [Stamp, JsonValue] };
 
 function mergeLast(held: Stamped, offered: JsonObject, stamp: Stamp): Stamped {
   let merged: Stamped | undefined;
   for (const [field, value] of Object.entries(offered)) {
-    // The one name that an assignment would not store but obey.
-    if (value === undefined || field === '__proto__') continue;
-    const before = Object.hasOwn(held, field) ? held[field] : undefined;
+    if (value === undefined || field === UNNAMEABLE) continue;
+    const before = own(held, field);
     if (before && !isLater(stamp, value, before)) continue;
     merged ??= { ...held };
     merged[field] = [stamp, value];

@@ -3,14 +3,13 @@
  * with folder and key and is never written over: what looks like damage may be all that is left of somebody's work.
  */
 import { z } from 'zod';
+import { BLAKE3_BYTES } from '../runtime/blake3.js';
 import { type DomainError, printable } from '../runtime/errors.js';
 import type { StoreOp } from '../runtime/store.js';
 import { logErrors } from './errors.js';
 import { LOG_NAMESPACE, recordKey } from './namespaces.js';
 import type { StoredRecord } from './patch.js';
 import { vectorSchema } from './segment.js';
-
-const HASH_BYTES = 32;
 
 const count = z.number().int().nonnegative();
 const hex16 = z.string().regex(/^[0-9a-f]{16}$/);
@@ -86,8 +85,8 @@ export class RowReader {
   }
 
   entry(key: string, row: Uint8Array): { hash: Uint8Array; bytes: Uint8Array } {
-    if (row.byteLength <= HASH_BYTES) throw this.corrupt(LOG_NAMESPACE.entry, key, 'it is too short');
-    return { hash: row.subarray(0, HASH_BYTES), bytes: row.subarray(HASH_BYTES) };
+    if (row.byteLength <= BLAKE3_BYTES) throw this.corrupt(LOG_NAMESPACE.entry, key, 'it is too short');
+    return { hash: row.subarray(0, BLAKE3_BYTES), bytes: row.subarray(BLAKE3_BYTES) };
   }
 
   private parse(ns: string, key: string, bytes: Uint8Array): unknown {

@@ -18,8 +18,8 @@ import { parseSegmentKey } from './namespaces.js';
 export const ENTRY_BYTES_MAX = ENTRY_PAYLOAD_BYTES_MAX + 1024;
 export const TYPE_LENGTH_MAX = 128;
 export const PAYLOAD_DEPTH_MAX = 100;
-/** What one run may hold: it has to fit into one message, beside lease, base and head. */
-export const RUN_BYTES_MAX = LIMITS.log.messageBytesMax - 512 * 1024;
+/** What one run may hold: it has to fit into one message, also in base64, beside lease, base and head. */
+export const RUN_BYTES_MAX = (LIMITS.log.messageBytesMax / 8) * 5;
 /** Entries of one run: a bound for many empty ones. */
 export const RUN_ENTRIES_MAX = 100_000;
 export const BASE_SEGMENTS_MAX = 1000;

@@ -99,7 +99,10 @@ export class FoldedView implements AccountView {
     const index = this.histories.get(history);
     const pick = <K extends 'dataset' | 'collection'>(kind: K, ids: Iterable<string>) =>
       Array.from(ids, (id) => this.get(kind, id)).filter((item) => item !== undefined);
-    return { datasets: pick('dataset', index?.datasets ?? []), collections: pick('collection', index?.collections ?? []) };
+    return {
+      datasets: pick('dataset', index?.datasets ?? []),
+      collections: pick('collection', index?.collections ?? []),
+    };
   }
 
   changedAt(history: string): number {
@@ -128,6 +131,13 @@ export class FoldedView implements AccountView {
     const slot = this.put(deepFreeze(record));
     this.touch(slot, record.applied, new Set());
     return record;
+  }
+
+  /** The record with a new apply time, and nothing else changed. */
+  bump(kind: RecordKind, id: string, applied: number): StoredRecord {
+    const slot = this.slots.get(kind)?.get(id);
+    if (!slot) throw new Error(`no ${kind} ${id}`);
+    return this.replace({ ...slot.record, applied });
   }
 
   private put(record: StoredRecord): Slot {

@@ -45,3 +45,34 @@ export function deadline(ms: number, ...signals: (AbortSignal | undefined)[]): A
   const given = signals.filter((signal): signal is AbortSignal => signal !== undefined);
   return AbortSignal.any([AbortSignal.timeout(ms), ...given]);
 }
+
+export interface Deadline {
+  /** Aborts with a TimeoutError after the time, or with a given signal's reason. */
+  readonly signal: AbortSignal;
+  /** Ends the watch; nothing of it stays behind, which matters where there are thousands a second. */
+  cancel(): void;
+}
+
+/** Like `deadline`, on a given clock, and cancelled by its owner when the wait is over. */
+export function startDeadline(clock: Clock, ms: number, ...signals: (AbortSignal | undefined)[]): Deadline {
+  const controller = new AbortController();
+  const undo: (() => void)[] = [];
+  const end = (reason: unknown) => {
+    cancel();
+    controller.abort(reason);
+  };
+  const cancel = () => {
+    for (const one of undo.splice(0)) one();
+  };
+  undo.push(clock.after(ms, () => end(new DOMException(`no answer within ${ms} ms`, 'TimeoutError'))));
+  for (const signal of signals) {
+    if (signal === undefined) continue;
+    const onAbort = () => end(signal.reason);
+    if (signal.aborted) onAbort();
+    else {
+      signal.addEventListener('abort', onAbort, { once: true });
+      undo.push(() => signal.removeEventListener('abort', onAbort));
+    }
+  }
+  return { signal: controller.signal, cancel };
+}

@@ -15,6 +15,7 @@ export type ErrorKind =
   | 'not-owner'
   | 'admin-required'
   | 'not-found'
+  | 'moved'
   | 'conflict'
   | 'too-large'
   | 'too-many'

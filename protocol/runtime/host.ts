@@ -34,9 +34,9 @@ export interface ByteStream {
 
 /**
  * When it resolves, our side is half-closed and the rest of the remote's bytes is discarded; when it throws, the stream
- * is aborted.
+ * is aborted. `ended` aborts when the stream is over in both directions, so that nobody works for a caller who has gone.
  */
-export type StreamHandler = (stream: ByteStream) => Promise<void>;
+export type StreamHandler = (stream: ByteStream, ended: AbortSignal) => Promise<void>;
 
 export interface StreamLimits {
   /** Streams of this protocol on one connection, each way. */
@@ -64,6 +64,7 @@ export interface Host {
   /** The signal ends the opening only. Errors: `host/not-connected`, `host/not-supported`, `host/stream-failed`. */
   openStream(peer: string, protocol: string, signal: AbortSignal): Promise<ByteStream>;
   handle(protocol: string, limits: StreamLimits, handler: StreamHandler): Promise<void>;
+  /** Connections as they come and go. One that the remote then refuses shows up too, for the moment it lasts. */
   onPeer(listener: (event: { peer: string; connected: boolean }) => void): () => void;
   /** Gossip with signed messages of at most 16 KiB; the validator sees them before they are handed on. */
   subscribe(

@@ -19,9 +19,9 @@ import { ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
-import { createLibp2p } from 'libp2p';
+import { createLibp2p, type ServiceFactoryMap } from 'libp2p';
 import { CID } from 'multiformats/cid';
-import { type Clock, deadline, sleep } from './clock.js';
+import { type Clock, startDeadline } from './clock.js';
 import { defineErrors, printable } from './errors.js';
 import {
   type ByteStream,
@@ -100,6 +100,7 @@ const GOSSIP_BYTES_MAX = 16 * KiB;
 /** Proves that the remote's muxer, hence its gate, let us in. */
 const ADMITTED_PROBE = '/ipfs/ping/1.0.0';
 const OUTBOUND_STREAMS_MAX = 4096;
+const DIAL_MS = 15_000;
 const STOP_WAIT_MS = 5000;
 /** After its handler is done, a remote has this long to end its side. */
 const LINGER_MS = 30_000;
@@ -159,23 +160,30 @@ export async function createLibp2pHost(deps: Libp2pHostDeps, options: Libp2pHost
     },
     // A busy event loop must not cut connections that work; liveness is decided elsewhere, with the loop's lag in mind.
     connectionMonitor: { pingInterval: 15_000, pingTimeout: { minTimeout: 15_000 } },
-    services: {
-      identify: identify(),
-      ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
-      ...(options.gossip ? { gossip: gossipsub(gossipOptions()) } : {}),
-      ...(options.dht
-        ? {
-            dht: kadDHT({
-              protocol: DHT_PROTOCOL,
-              clientMode: false,
-              peerInfoMapper: passthroughMapper,
-              allowQueryWithZeroPeers: true,
-            }),
-          }
-        : {}),
-    },
+    services: servicesFor(options),
   });
   return new Libp2pHost(node, deps, options);
+}
+
+function servicesFor(options: Libp2pHostOptions): ServiceFactoryMap<Services> {
+  const services = {
+    identify: identify(),
+    ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
+    ...(options.gossip ? { gossip: gossipsub(gossipOptions()) } : {}),
+    ...(options.dht
+      ? {
+          dht: kadDHT({
+            protocol: DHT_PROTOCOL,
+            clientMode: false,
+            // Loopback and private addresses are real ones here.
+            peerInfoMapper: passthroughMapper,
+            allowQueryWithZeroPeers: true,
+          }),
+        }
+      : {}),
+  };
+  // What a service needs of the others is known to libp2p, not to the type of an optional one.
+  return services as unknown as ServiceFactoryMap<Services>;
 }
 
 function gossipOptions() {
@@ -248,15 +256,9 @@ class Libp2pHost implements Host {
     this.running = false;
     for (const stream of [...this.open]) stream.abort(new Error('the host stops'));
     await this.node.stop();
-    const gaveUp = new AbortController();
-    await Promise.race([
-      Promise.allSettled([...this.handling]),
-      sleep(this.deps.clock, STOP_WAIT_MS, gaveUp.signal).then(
-        () => this.deps.log.warn({ handlers: this.handling.size }, 'stream handlers did not end in time'),
-        () => {},
-      ),
-    ]);
-    gaveUp.abort();
+    await this.within(STOP_WAIT_MS, Promise.allSettled([...this.handling])).catch(() => {
+      this.deps.log.warn({ handlers: this.handling.size }, 'stream handlers did not end in time');
+    });
   }
 
   addresses(): string[] {
@@ -267,7 +269,11 @@ class Libp2pHost implements Host {
     // Callers that share a dial share its end, and each keeps its own deadline.
     let dial = this.connecting.get(peer);
     if (dial === undefined) {
-      dial = this.dial(peer, addresses, signal).finally(() => this.connecting.delete(peer));
+      const limit = startDeadline(this.deps.clock, DIAL_MS);
+      dial = this.dial(peer, addresses, limit.signal).finally(() => {
+        limit.cancel();
+        this.connecting.delete(peer);
+      });
       this.connecting.set(peer, dial);
     }
     return untilAborted(dial, signal, () => this.unreachable(peer, signal.reason, signal));
@@ -278,6 +284,10 @@ class Libp2pHost implements Host {
     if (this.isConnected(peer)) return;
     if (!this.deps.gate.admits(peer)) throw hostErrors('not-admitted', { peer });
     const targets = addresses.map((address) => addressOf(peer, address));
+    // libp2p would hand out one that the remote is closing as if it were good.
+    for (const connection of this.node.getConnections(peerIdFromString(peer))) {
+      if (!isUsable(connection)) connection.abort(new Error('half closed'));
+    }
     let connection: Connection;
     try {
       connection = await this.node.dial(targets.length > 0 ? targets : peerIdFromString(peer), { signal });
@@ -332,23 +342,26 @@ class Libp2pHost implements Host {
     await this.node.handle(
       protocol,
       (stream, connection) => {
-        const wrapped = this.wrap(stream, connection.remotePeer.toString());
-        const run: Promise<void> = this.handleOne(wrapped, handler).finally(() => this.handling.delete(run));
+        const ended = new AbortController();
+        const wrapped = this.wrap(stream, connection.remotePeer.toString(), () =>
+          ended.abort(new Error('stream over')),
+        );
+        const handled = this.handleOne(wrapped, (given) => handler(given, ended.signal));
+        const run: Promise<void> = handled.finally(() => this.handling.delete(run));
         this.handling.add(run);
       },
       { maxInboundStreams: limits.inboundStreamsMax, maxOutboundStreams: limits.outboundStreamsMax, force: true },
     );
   }
 
-  private async handleOne(stream: MuxedStream, handler: StreamHandler): Promise<void> {
+  private async handleOne(stream: MuxedStream, handler: (stream: ByteStream) => Promise<void>): Promise<void> {
     const { protocol, remotePeer: peer } = stream;
     try {
       await handler(stream);
       if (stream.closed) return;
-      await untilAborted(
+      await this.within(
+        LINGER_MS,
         stream.closeWrite().then(() => stream.discardRest()),
-        deadline(LINGER_MS),
-        () => new Error('the peer did not end its side'),
       );
     } catch (error) {
       this.deps.log.debug({ protocol, peer, reason: reasonOf(error) }, 'a stream ended with an error');
@@ -403,6 +416,15 @@ class Libp2pHost implements Host {
     }
   }
 
+  private async within<T>(ms: number, work: Promise<T>): Promise<T> {
+    const limit = startDeadline(this.deps.clock, ms);
+    try {
+      return await untilAborted(work, limit.signal, () => limit.signal.reason);
+    } finally {
+      limit.cancel();
+    }
+  }
+
   private get gossip(): GossipSub | undefined {
     return this.node.services.gossip;
   }
@@ -413,11 +435,17 @@ class Libp2pHost implements Host {
   }
 
   private connectionTo(peer: string): Connection | undefined {
-    return this.node.getConnections(peerIdFromString(peer)).find((connection) => connection.status === 'open');
+    return this.node.getConnections(peerIdFromString(peer)).find(isUsable);
   }
 
-  private wrap(stream: Stream, peer: string): MuxedStream {
-    const wrapped = new MuxedStream(stream, { peer, onClosed: (closed) => this.open.delete(closed) });
+  private wrap(stream: Stream, peer: string, onClosed?: () => void): MuxedStream {
+    const wrapped = new MuxedStream(stream, {
+      peer,
+      onClosed: (closed) => {
+        this.open.delete(closed);
+        onClosed?.();
+      },
+    });
     if (!wrapped.closed) this.open.add(wrapped);
     return wrapped;
   }
@@ -432,6 +460,12 @@ class Libp2pHost implements Host {
     const reason = signal.aborted ? 'no answer in time' : reasonOf(cause);
     return hostErrors('unreachable', { peer, reason }, { cause });
   }
+}
+
+/** For a while after the remote hung up, a connection says that it is open although its muxer is closed. */
+function isUsable(connection: Connection): boolean {
+  const { muxer } = connection as unknown as { muxer?: { status: string } };
+  return connection.status === 'open' && muxer?.status === 'open';
 }
 
 function addressOf(peer: string, address: string): Multiaddr {

@@ -48,9 +48,9 @@ export class MuxedStream implements ByteStream {
   private isClosed = false;
   private reading = false;
   private closing: Promise<void> | undefined;
-  private wakeReader: (() => void) | undefined;
-  private readonly wakeWriters = new Set<() => void>();
-  private readonly discarding: { yes: boolean } = { yes: false };
+  private discarding = false;
+  /** The reader and the writers that wait for something to change. */
+  private readonly waiting = new Set<() => void>();
 
   constructor(
     private readonly stream: Muxed,
@@ -120,9 +120,7 @@ export class MuxedStream implements ByteStream {
           finished = true;
           throw this.error('the connection was lost');
         }
-        await new Promise<void>((resolve) => {
-          this.wakeReader = resolve;
-        });
+        await this.change();
       }
     } finally {
       this.reading = false;
@@ -140,9 +138,7 @@ export class MuxedStream implements ByteStream {
     // Events come in bursts, so the length is looked at again after each.
     while (this.stream.writeBufferLength > STREAM_BUFFER_BYTES_MAX) {
       this.assertWritable();
-      await new Promise<void>((resolve) => {
-        this.wakeWriters.add(resolve);
-      });
+      await this.change();
     }
     if (this.failure !== undefined) throw this.error(this.failure.message, this.failure);
   }
@@ -166,19 +162,17 @@ export class MuxedStream implements ByteStream {
 
   /** Reads and forgets the rest, so that the remote may finish and both ends forget the stream. */
   async discardRest(): Promise<void> {
-    this.discarding.yes = true;
+    this.discarding = true;
     this.queue = [];
     this.queued = 0;
     if (this.stream.readStatus === 'paused') this.resume();
     while (!this.isClosed && !(this.remoteEnded && this.stream.readBufferLength === 0)) {
-      await new Promise<void>((resolve) => {
-        this.wakeReader = resolve;
-      });
+      await this.change();
     }
   }
 
   private take(data: Uint8Array | Iterable<Uint8Array>): void {
-    if (this.discarding.yes) return;
+    if (this.discarding) return;
     for (const chunk of data instanceof Uint8Array ? [data] : data) {
       this.queue.push(chunk);
       this.queued += chunk.byteLength;
@@ -208,11 +202,14 @@ export class MuxedStream implements ByteStream {
     if (this.closing !== undefined) throw new Error('write after closeWrite');
   }
 
+  private change(): Promise<void> {
+    return new Promise((resolve) => this.waiting.add(resolve));
+  }
+
   private wake(): void {
-    this.wakeReader?.();
-    this.wakeReader = undefined;
-    for (const resolve of this.wakeWriters) resolve();
-    this.wakeWriters.clear();
+    const woken = [...this.waiting];
+    this.waiting.clear();
+    for (const resolve of woken) resolve();
   }
 
   private error(reason: string, cause?: unknown) {

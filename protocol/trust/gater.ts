@@ -3,7 +3,9 @@
  * protocols by middleware leaves gossip dead after a reconnect (measured).
  */
 import type { Clock } from '../runtime/clock.js';
-import type { Gate } from '../runtime/host.js';
+import type { Gate, Host } from '../runtime/host.js';
+import type { Logger } from '../runtime/logger.js';
+import type { MemberList } from './members.js';
 
 /** What a gate needs of a member list. */
 export interface Admitting {
@@ -22,4 +24,21 @@ export const openGate: Gate = { admits: () => true };
 export function onlyGate(...peers: string[]): Gate {
   const allowed = new Set(peers);
   return { admits: (peer) => allowed.has(peer) };
+}
+
+/** A gate is asked only when a connection is made: this ends those of peers that a change of the list shut out. */
+export function cutOffUnadmitted(deps: {
+  host: Pick<Host, 'connectedPeers' | 'disconnect'>;
+  gate: Gate;
+  members: Pick<MemberList, 'onChange'>;
+  log: Logger;
+}): () => void {
+  return deps.members.onChange(({ peers }) => {
+    const connected = new Set(deps.host.connectedPeers());
+    for (const peer of peers) {
+      if (!connected.has(peer) || deps.gate.admits(peer)) continue;
+      deps.log.info({ peer }, 'a peer is no longer admitted and is disconnected');
+      deps.host.disconnect(peer).catch((error: unknown) => deps.log.warn({ peer, err: error }, 'disconnecting failed'));
+    }
+  });
 }

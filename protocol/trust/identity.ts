@@ -57,7 +57,8 @@ export class NodeKey implements Signer {
 /** Makes a new key in `file`. Errors: `trust/key-exists`, `trust/key-unreadable`. */
 export async function createNodeKey(file: string): Promise<NodeKey> {
   const key = await NodeKey.generate();
-  const partial = `${file}.${process.pid}.new`;
+  // Named after the key: what a crash left behind is in nobody's way.
+  const partial = `${file}.${key.peerId}.new`;
   try {
     const handle = await open(partial, 'wx', 0o600);
     try {

@@ -108,7 +108,9 @@ export function toDuplex(stream: ByteStream, deps: { clock: Clock }): TunnelSock
   const same = () => socket;
   const socket: TunnelSocket = Object.assign(duplex, {
     setTimeout: (ms: number, listener?: () => void) => {
-      if (listener) socket.once('timeout', listener);
+      // As of a socket: 0 takes the listener back. Node's client counts on that when it reuses a connection.
+      if (listener && ms > 0) socket.once('timeout', listener);
+      else if (listener) socket.off('timeout', listener);
       watch(ms);
       return socket;
     },

@@ -112,3 +112,29 @@ export const GOSSIP_BYTES_MAX = 16 * KiB;
 export const DIGEST_BYTES_MAX = 2 * KiB;
 /** Peers whose digests or quotas are remembered. */
 export const PEERS_MAX = 10_000;
+
+/** Blobs in one offer. */
+export const BLOB_OFFER_ITEMS_MAX = 512;
+/** Chunks of all blobs in one offer: those of 16 TiB, so that the bitmaps of the reply fit one frame. */
+export const BLOB_OFFER_CHUNKS_MAX = 2 ** 24;
+/** Bytes of all blobs in one offer, unless it is a single one: an offer reserves that much at the holder. */
+export const BLOB_OFFER_BYTES_MAX = 8 * 1024 * MiB;
+/** Manifests inside the frame of an offer; those beyond follow raw. */
+export const BLOB_OFFER_MANIFEST_BYTES_MAX = 1 * MiB;
+/** Chunks that one request for a blob may ask for. */
+export const BLOB_GET_CHUNKS_MAX = 16;
+/** Requests for chunks under way to one source. */
+export const BLOB_GETS_AT_ONCE = 2;
+/** Ids in one question whether blobs are held. */
+export const BLOB_HAVE_IDS_MAX = 4096;
+/** Received and not yet written or fsynced, per stream: bytes, and blobs that wait for their fsync. */
+export const BLOB_UNWRITTEN_BYTES_MAX = 8 * MiB;
+export const BLOB_UNWRITTEN_MAX = 128;
+/** Sources that one fetch uses at the same time, those that it knows, and how long it waits for one before it asks the next. */
+export const BLOB_SOURCES_AT_ONCE = 4;
+export const BLOB_SOURCES_MAX = 64;
+export const BLOB_HEDGE_MS = 1000;
+/** Fetches under way at the same time; more wait. */
+export const BLOB_FETCHES_AT_ONCE = 32;
+/** How long the end of a conversation is waited for when everything was said. */
+export const BLOB_CLOSE_MS = 2000;

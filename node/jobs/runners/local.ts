@@ -133,7 +133,9 @@ async function record(
       } catch (error) {
         dropping = true;
         const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
-        bound.limit(full ? 'The disk of the node is full.' : `The ${name} could not be kept: ${(error as Error).message}.`);
+        bound.limit(
+          full ? 'The disk of the node is full.' : `The ${name} could not be kept: ${(error as Error).message}.`,
+        );
         continue;
       }
       bytes += Math.min(chunk.length, room);

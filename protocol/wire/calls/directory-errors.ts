@@ -35,6 +35,11 @@ export const directoryErrors = defineErrors('directory', {
     say: 'No account matches this name and password.',
     mend: 'Check both and try again.',
   },
+  'bad-hash': {
+    kind: 'bad-request',
+    say: 'The password hash is not argon2id within the accepted costs.',
+    mend: 'Lower `passwordHashing` of the node and set the password again.',
+  },
   'key-revoked': {
     kind: 'conflict',
     say: 'This API key was revoked and cannot come back.',

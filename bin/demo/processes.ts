@@ -1,0 +1,111 @@
+/**
+ * Real processes for the demo and the end-to-end tests: started from dist/, each on its own loopback address and data folder, awaited by
+ * their JSON `ready` line. Everything started here is ended here, by its process group.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { packageRoot } from '../../protocol/runtime/package.js';
+
+const root = packageRoot();
+
+export interface Ready {
+  ready: true;
+  url: string;
+  peerId: string;
+  addresses: string[];
+  pid: number;
+  [more: string]: unknown;
+}
+
+export class Program {
+  readonly output: string[] = [];
+  readonly errors: string[] = [];
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+
+  constructor(
+    readonly child: ChildProcess,
+    readonly ready: Promise<Ready>,
+  ) {
+    this.exited = new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
+  }
+
+  /** The whole process group, as a machine that loses power. */
+  killGroup(): Promise<unknown> {
+    return this.end(() => process.kill(-(this.child.pid as number), 'SIGKILL'));
+  }
+
+  /** The main process alone; its children must notice by themselves. */
+  killAlone(): Promise<unknown> {
+    return this.end(() => this.child.kill('SIGKILL'));
+  }
+
+  stop(signal: NodeJS.Signals = 'SIGINT'): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+    return this.exited;
+  }
+
+  private async end(kill: () => void): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) kill();
+    await this.exited;
+  }
+}
+
+const running = new Set<Program>();
+
+export function runProgram(
+  name: 'galaxy-node' | 'galaxy-coordinator' | 'demo',
+  args: string[],
+  options: { environment?: Record<string, string>; cwd?: string } = {},
+): Program {
+  const child = spawn(process.execPath, [join(root, 'dist/bin', `${name}.js`), ...args], {
+    cwd: options.cwd ?? root,
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...options.environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let announce: (ready: Ready) => void = () => {};
+  let refuse: (error: Error) => void = () => {};
+  const ready = new Promise<Ready>((resolve, reject) => {
+    announce = resolve;
+    refuse = reject;
+  });
+  ready.catch(() => {});
+  const program = new Program(child, ready);
+  running.add(program);
+  createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+    program.output.push(line);
+    if (line.startsWith('{"ready":true')) announce(JSON.parse(line) as Ready);
+  });
+  createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => program.errors.push(line));
+  void program.exited.then(({ code, signal }) => {
+    running.delete(program);
+    refuse(
+      new Error(`${name} ended (${code ?? signal}) before it was ready:\n${program.errors.slice(-20).join('\n')}`),
+    );
+  });
+  return program;
+}
+
+/** Runs a command to its end. */
+export async function runToEnd(
+  name: 'galaxy-node' | 'galaxy-coordinator' | 'demo',
+  args: string[],
+  options: { environment?: Record<string, string>; cwd?: string } = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const program = runProgram(name, args, options);
+  const { code } = await program.exited;
+  return { code, stdout: program.output.join('\n'), stderr: program.errors.join('\n') };
+}
+
+/** Ends whatever a test left running; call it in afterAll. */
+export async function endAllPrograms(): Promise<void> {
+  await Promise.all([...running].map((program) => program.killGroup()));
+}
+
+export function scratchFolder(prefix = 'galaxy-'): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), prefix));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}

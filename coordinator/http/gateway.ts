@@ -1,0 +1,344 @@
+/**
+ * A request at the network's address: whose it is, which node it belongs to, and how it gets there. Page loads are sent
+ * to nodes whose URL was verified; everything else, and everything for the other nodes, is proxied.
+ *
+ * A request of an account waits a little while its home is being decided: a program that gets no answer for some seconds
+ * notices less than one that gets an error.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Clock, deadline, sleep } from '../../protocol/runtime/clock.js';
+import { isDomainError } from '../../protocol/runtime/errors.js';
+import type { Logger } from '../../protocol/runtime/logger.js';
+import type { Account, Directory } from '../directory.js';
+import { gatewayErrors } from '../errors.js';
+import type { Homes, Resolved } from '../homes.js';
+import { type Cidr, clientAddress, type LatLon } from '../location.js';
+import type { Peer, Registry } from '../registry.js';
+import type { Sessions } from '../sessions.js';
+import { refusalOf, sendRefusal, writeRefusal } from './answers.js';
+import { type ProxyDeps, type ProxyOutcome, proxy } from './proxy.js';
+import {
+  accountOfKey,
+  apiKeyOf,
+  basicLoginOf,
+  keyHash,
+  kindOf,
+  pathOf,
+  queryOf,
+  type RequestFacts,
+  safeTarget,
+} from './request-kind.js';
+
+export const NETWORK_COOKIE = 'galaxy_network';
+export const AFFINITY_COOKIE = 'galaxy_network_node';
+export const ENTER_PATH = '/galaxy-node/enter';
+
+/** How long a request waits for its home to be decided or to come back. */
+const HOME_WAIT_MS = 10_000;
+const HOME_POLL_MS = 250;
+const ATTEMPTS_MAX = 3;
+
+export interface GatewayDeps extends ProxyDeps {
+  sessions: Sessions;
+  directory: Directory;
+  homes: Homes;
+  registry: Registry;
+  /** Where a visitor's address is. */
+  locate: (address: string) => LatLon | undefined;
+  clock: Clock;
+  log: Logger;
+}
+
+export interface GatewayOptions {
+  networkUrl: () => string;
+  trustedProxies: readonly Cidr[];
+  streamsPerClientMax: number;
+}
+
+interface Visit {
+  facts: RequestFacts;
+  client: string;
+  location: LatLon | undefined;
+  account: Account | undefined;
+  /** Ends when the client goes away. */
+  signal: AbortSignal;
+}
+
+export class Gateway {
+  /** Client address → requests under way. Holds only addresses with at least one. */
+  private readonly underWay = new Map<string, number>();
+
+  constructor(
+    private readonly deps: GatewayDeps,
+    private readonly options: GatewayOptions,
+  ) {}
+
+  /** Every path that is not the coordinator's own. */
+  async serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const facts: RequestFacts = { method: request.method, url: request.raw.url ?? '/', headers: request.headers };
+    const isPage = kindOf(facts) === 'page';
+    const client = this.clientOf(request);
+    const count = this.underWay.get(client) ?? 0;
+    if (count >= this.options.streamsPerClientMax) {
+      const error = gatewayErrors('too-many-streams', { max: this.options.streamsPerClientMax });
+      sendRefusal(reply, refusalOf(error), isPage);
+      return reply;
+    }
+    this.underWay.set(client, count + 1);
+    const gone = new AbortController();
+    const onClose = () => {
+      if (!reply.raw.writableFinished) gone.abort(new Error('the client went away'));
+    };
+    reply.raw.once('close', onClose);
+    try {
+      const visit: Visit = {
+        facts,
+        client,
+        location: this.deps.locate(client),
+        account: await this.accountOf(request, facts),
+        signal: gone.signal,
+      };
+      if (pathOf(facts.url) === ENTER_PATH) await this.enter(request, reply, visit);
+      else if (isPage) await this.page(request, reply, visit, facts.url);
+      else await this.program(request, reply, visit);
+    } catch (error) {
+      if (gone.signal.aborted) reply.hijack();
+      else this.refuse(reply, error, isPage);
+    } finally {
+      reply.raw.off('close', onClose);
+      const left = (this.underWay.get(client) ?? 1) - 1;
+      if (left > 0) this.underWay.set(client, left);
+      else this.underWay.delete(client);
+    }
+    return reply;
+  }
+
+  /** `/network/go?to=…`: to the visitor's home, or to the nearest node. */
+  async go(request: FastifyRequest, reply: FastifyReply, to: string): Promise<void> {
+    await this.page(request, reply, await this.visit(request), to);
+  }
+
+  /** A node's browser asks for the ticket: it has set its nonce cookie and says its hash. */
+  async ticket(request: FastifyRequest, reply: FastifyReply, node: string, nonceHash: string, to: string) {
+    const visit = await this.visit(request);
+    if (visit.account === undefined) return redirect(reply, '/');
+    const { home } = await this.home(visit);
+    if (home?.record.peerId !== node) return redirect(reply, `/network/go?to=${encodeURIComponent(to)}`);
+    this.deps.registry.assigned(node, visit.account.account);
+    const ticket = this.deps.sessions.issueTicket(visit.account.account, node, nonceHash);
+    redirect(reply, `${enterUrl(home, to)}&ticket=${ticket}`);
+  }
+
+  /**
+   * For `follow.js` on a page whose node is gone or has moved. Answers with an address of the network, never with a
+   * ticket: the window goes there itself, with its cookie, and gets a ticket that only its own browser can use.
+   */
+  async whereTo(request: FastifyRequest, to: string, account: string | undefined) {
+    const visit = await this.visit(request);
+    const known = visit.account ?? (account === undefined ? undefined : await this.deps.directory.byId(account));
+    const url = `${this.options.networkUrl()}/network/go?to=${encodeURIComponent(to)}`;
+    if (known === undefined) {
+      const route = this.deps.homes.nearest(visit.location);
+      const ready = route.node !== undefined;
+      return { ready, url, node: null, retryAfterMs: ready ? 0 : 2000, reasons: route.reasons };
+    }
+    const { home, reasons, retryAfterMs } = await this.deps.homes.resolve(known, visit.location);
+    return { ready: home !== undefined, url, node: home?.record.name ?? null, retryAfterMs, reasons };
+  }
+
+  refuse(reply: FastifyReply, error: unknown, asPage: boolean, retryAfterMs?: number): void {
+    if (!isDomainError(error)) this.deps.log.error({ err: error }, 'a request at the gateway failed');
+    if (reply.raw.headersSent) reply.raw.destroy();
+    else if (reply.sent) writeRefusal(reply.raw, refusalOf(error, retryAfterMs));
+    else sendRefusal(reply, refusalOf(error, retryAfterMs), asPage);
+  }
+
+  private async page(request: FastifyRequest, reply: FastifyReply, visit: Visit, to: string): Promise<void> {
+    const affinity = this.affinity(request);
+    if (visit.account !== undefined) {
+      const resolved = await this.home(visit);
+      if (resolved.home === undefined) return this.refuseAway(reply, resolved, true);
+      if (
+        resolved.home.url.verified ||
+        affinity?.record.peerId !== resolved.home.record.peerId ||
+        to !== visit.facts.url
+      ) {
+        this.deps.registry.assigned(resolved.home.record.peerId, resolved.account.account);
+        return redirect(reply, enterUrl(resolved.home, to));
+      }
+      return this.program(request, reply, visit);
+    }
+    const node = affinity ?? this.nearest(visit);
+    if (node === undefined) throw gatewayErrors('no-node');
+    if (node.url.verified) return redirect(reply, `${node.record.publicUrl?.replace(/\/$/, '')}${to}`);
+    if (to !== visit.facts.url) return redirect(reply, to);
+    return this.program(request, reply, visit);
+  }
+
+  /** The way into a node without a URL of its own: its sign-in runs under the network's address. */
+  private async enter(request: FastifyRequest, reply: FastifyReply, visit: Visit): Promise<void> {
+    const node = this.deps.registry.get(queryOf(visit.facts.url).get('node') ?? '');
+    if (node === undefined || !node.routable) return redirect(reply, '/network/go');
+    await this.attempt(request, reply, visit, [node], true);
+  }
+
+  private async program(request: FastifyRequest, reply: FastifyReply, visit: Visit): Promise<void> {
+    if (visit.account === undefined) {
+      const affinity = this.affinity(request);
+      const { ranked } = this.deps.homes.nearest(visit.location);
+      const others = ranked.map(({ peerId }) => this.deps.registry.get(peerId)).filter((peer) => peer !== undefined);
+      const nodes = affinity ? [affinity, ...others.filter((peer) => peer !== affinity)] : others;
+      if (nodes.length === 0) throw gatewayErrors('no-node');
+      return this.attempt(request, reply, visit, nodes, true);
+    }
+    const resolved = await this.home(visit);
+    if (resolved.home === undefined) return this.refuseAway(reply, resolved, false);
+    await this.attempt(request, reply, visit, [resolved.home], false);
+  }
+
+  /** One node after the other, as long as it is certain that nothing is done twice. */
+  private async attempt(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    visit: Visit,
+    candidates: readonly Peer[],
+    sticky: boolean,
+  ): Promise<void> {
+    const nodes = [...candidates];
+    const forwarded = {
+      client: visit.client,
+      proto: new URL(this.options.networkUrl()).protocol.slice(0, -1),
+      host: request.headers.host ?? new URL(this.options.networkUrl()).host,
+    };
+    const repeatable = request.method === 'GET' || request.method === 'HEAD';
+    for (let attempts = 1; ; attempts++) {
+      const node = nodes.shift() as Peer;
+      const { peerId, name } = node.record;
+      const extra: Record<string, string> = {};
+      if (sticky && this.affinity(request)?.record.peerId !== peerId) {
+        extra['set-cookie'] = cookie(AFFINITY_COOKIE, peerId, this.isSecure());
+      }
+      reply.hijack();
+      const outcome = await proxy(this.deps, request.raw, reply.raw, { peerId, name }, forwarded, extra);
+      if (outcome.kind === 'answered') {
+        if (visit.account) this.deps.registry.arrived(peerId, visit.account.account);
+        return;
+      }
+      visit.signal.throwIfAborted();
+      this.deps.log.warn({ peer: peerId, outcome: outcome.kind, err: outcome.error }, 'a request did not get through');
+      const mayRepeat = (outcome.kind === 'unreached' || repeatable) && attempts < ATTEMPTS_MAX;
+      if (!mayRepeat || !(await this.hasNext(nodes, visit, peerId, outcome))) return this.giveUp(reply, outcome, visit);
+    }
+  }
+
+  /** Finds who is next; for an account that is its home as decided anew. */
+  private async hasNext(nodes: Peer[], visit: Visit, failed: string, outcome: ProxyOutcome): Promise<boolean> {
+    if (nodes.length > 0) return true;
+    if (visit.account === undefined) return false;
+    // What met a connection that was just being closed works on a fresh one; what cannot connect waits for a decision.
+    if (outcome.kind === 'unreached') await sleep(this.deps.clock, HOME_POLL_MS, visit.signal);
+    const { home } = await this.home(visit);
+    if (home === undefined || (home.record.peerId === failed && outcome.kind === 'unreached' && !home.routable)) {
+      return false;
+    }
+    nodes.push(home);
+    return true;
+  }
+
+  private giveUp(reply: FastifyReply, outcome: Exclude<ProxyOutcome, { kind: 'answered' }>, visit: Visit): void {
+    let error = outcome.error;
+    if (outcome.kind === 'broken') error = gatewayErrors('node-failed');
+    else if (!isDomainError(error, 'tunnel/busy')) error = gatewayErrors('home-away', { reason: 'it cannot be reached' });
+    visit.signal.throwIfAborted();
+    writeRefusal(reply.raw, refusalOf(error));
+  }
+
+  private refuseAway(reply: FastifyReply, resolved: Resolved, asPage: boolean): void {
+    const error = gatewayErrors('home-away', { reason: resolved.reasons[0] ?? 'it is not known why' });
+    sendRefusal(reply, refusalOf(error, resolved.retryAfterMs), asPage);
+  }
+
+  /** The account's home; waits for one to be there. */
+  private async home(visit: Visit): Promise<Resolved> {
+    const waits = deadline(HOME_WAIT_MS, visit.signal);
+    let account = visit.account as Account;
+    for (;;) {
+      const resolved = await this.deps.homes.resolve(account, visit.location);
+      account = resolved.account;
+      if (resolved.home !== undefined || waits.aborted) return resolved;
+      const waitMs = Math.min(HOME_POLL_MS, Math.max(50, resolved.retryAfterMs));
+      await sleep(this.deps.clock, waitMs, visit.signal);
+      account = (await this.deps.directory.byId(account.account)) ?? account;
+    }
+  }
+
+  private nearest(visit: Visit): Peer | undefined {
+    const { node } = this.deps.homes.nearest(visit.location);
+    return node === undefined ? undefined : this.deps.registry.get(node);
+  }
+
+  /** The node that this client was proxied to before, while it takes requests. */
+  private affinity(request: FastifyRequest): Peer | undefined {
+    const peerId = request.cookies[AFFINITY_COOKIE];
+    const peer = peerId === undefined ? undefined : this.deps.registry.get(peerId);
+    return peer?.routable && peer.record.state === 'serving' ? peer : undefined;
+  }
+
+  private async visit(request: FastifyRequest): Promise<Visit> {
+    const client = this.clientOf(request);
+    return {
+      facts: { method: request.method, url: request.raw.url ?? '/', headers: request.headers },
+      client,
+      location: this.deps.locate(client),
+      account: await this.deps.sessions.account(request.cookies[NETWORK_COOKIE]),
+      signal: deadline(HOME_WAIT_MS * 2),
+    };
+  }
+
+  /** A key says whose request it is before a cookie does; a name that is to be checked by its home routes as well. */
+  private async accountOf(request: FastifyRequest, facts: RequestFacts): Promise<Account | undefined> {
+    const { directory, sessions } = this.deps;
+    const key = apiKeyOf(facts);
+    if (key !== undefined) {
+      const owner = await directory.byKeyHash(keyHash(key));
+      if (owner !== undefined) return owner;
+      const claimed = accountOfKey(key);
+      return claimed === undefined ? undefined : directory.byId(claimed);
+    }
+    const login = basicLoginOf(facts);
+    if (login !== undefined) return directory.find(login);
+    return sessions.account(request.cookies[NETWORK_COOKIE]);
+  }
+
+  private clientOf(request: FastifyRequest): string {
+    const forwarded = request.headers['x-forwarded-for'];
+    const list = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
+    return clientAddress(request.raw.socket.remoteAddress ?? '', list, this.options.trustedProxies);
+  }
+
+  isSecure(): boolean {
+    return this.options.networkUrl().startsWith('https:');
+  }
+}
+
+/** The node's own address when it has a verified one, else the network's. */
+function enterUrl(node: Peer, to: string): string {
+  const base = node.url.verified ? (node.record.publicUrl?.replace(/\/$/, '') ?? '') : '';
+  return `${base}${ENTER_PATH}?node=${node.record.peerId}&to=${encodeURIComponent(safeTarget(to) ?? '/')}`;
+}
+
+/** 307 keeps the method; a ticket or a token in the address must not leave it as a referrer, nor be kept. */
+export function redirect(reply: FastifyReply, to: string): void {
+  reply
+    .code(307)
+    .header('location', to)
+    .header('cache-control', 'no-store')
+    .header('referrer-policy', 'no-referrer')
+    .header('x-galaxy-node', 'coordinator')
+    .send();
+}
+
+export function cookie(name: string, value: string, secure: boolean, maxAgeSeconds?: number): string {
+  const age = maxAgeSeconds === undefined ? '' : `; Max-Age=${maxAgeSeconds}`;
+  return `${name}=${value}; Path=/; HttpOnly; SameSite=Lax${age}${secure ? '; Secure' : ''}`;
+}

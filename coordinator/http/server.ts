@@ -1,0 +1,161 @@
+/**
+ * The network's address: the coordinator's own few pages, and the gateway for all other paths. The body of a request is
+ * never parsed here; what is proxied is streamed from the socket.
+ */
+import cookiePlugin from '@fastify/cookie';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Part } from '../../protocol/runtime/lifecycle.js';
+import { redactUrl } from '../../protocol/runtime/logger.js';
+import { gatewayErrors } from '../errors.js';
+import type { Registry } from '../registry.js';
+import type { Sessions } from '../sessions.js';
+import { cookie, type Gateway, NETWORK_COOKIE, redirect } from './gateway.js';
+import { safeTarget } from './request-kind.js';
+
+export interface HttpDeps {
+  gateway: Gateway;
+  sessions: Sessions;
+  registry: Registry;
+  /** What `/api/network/status` says. */
+  status: () => object;
+  /** The operators' pages (coordinator/dashboard). */
+  pages: (app: FastifyInstance) => void;
+}
+
+export interface HttpOptions {
+  /** HOST:PORT. */
+  listen: string;
+}
+
+const text = z.string().max(4096);
+const goQuery = z.object({ to: text.optional() });
+const signedInQuery = z.object({ token: text, to: text.optional() });
+const ticketQuery = z.object({
+  node: z.string().max(128),
+  nonce: z.string().regex(/^[0-9a-f]{64}$/),
+  to: text.optional(),
+});
+const homeQuery = z.object({
+  to: text.optional(),
+  account: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .optional(),
+});
+
+export function buildHttp(deps: HttpDeps): FastifyInstance {
+  const { gateway, sessions } = deps;
+  const app = fastify({
+    // The gateway logs what did not get through; a line per request would be the nodes' business.
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 4096 },
+    // Headers must come within this; bodies stream for as long as they move.
+    connectionTimeout: 0,
+    requestTimeout: 0,
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.register(cookiePlugin);
+
+  app.get('/network/go', async (request, reply) => {
+    await gateway.go(request, reply, target(parse(goQuery, request.query).to));
+    return reply;
+  });
+  app.get('/network/signed-in', async (request, reply) => {
+    const { token, to } = parse(signedInQuery, request.query);
+    const next = target(to);
+    const accepted = await sessions.acceptHandOff(token);
+    reply.header('set-cookie', cookie(NETWORK_COOKIE, accepted.cookie, gateway.isSecure(), accepted.maxAgeSeconds));
+    redirect(reply, `/network/go?to=${encodeURIComponent(next)}`);
+    return reply;
+  });
+  app.get('/network/signed-out', async (request, reply) => {
+    const next = target(parse(goQuery, request.query).to);
+    reply.header('set-cookie', cookie(NETWORK_COOKIE, '', gateway.isSecure(), 0));
+    redirect(reply, next);
+    return reply;
+  });
+  app.get('/network/ticket', async (request, reply) => {
+    const { node, nonce, to } = parse(ticketQuery, request.query);
+    await gateway.ticket(request, reply, node, nonce, target(to));
+    return reply;
+  });
+  app.get('/api/network/home', async (request, reply) => {
+    const { to, account } = parse(homeQuery, request.query);
+    allowNodes(request, reply, deps.registry);
+    return gateway.whereTo(request, target(to), account);
+  });
+  app.get('/api/network/status', async (request, reply) => {
+    allowNodes(request, reply, deps.registry);
+    return deps.status();
+  });
+  deps.pages(app);
+
+  app.setErrorHandler((error, request, reply) => {
+    const asPage = !request.url.startsWith('/api/') && (request.headers.accept ?? '').includes('text/html');
+    gateway.refuse(reply, error, asPage);
+  });
+  app.all('/*', (request, reply) => gateway.serve(request, reply));
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+  });
+  return app;
+}
+
+export class HttpDoor implements Part {
+  private readonly app: FastifyInstance;
+  private url: string | undefined;
+
+  constructor(
+    deps: HttpDeps,
+    private readonly options: HttpOptions,
+  ) {
+    this.app = buildHttp(deps);
+  }
+
+  /** http://HOST:PORT as listened on; undefined before `start`. */
+  get address(): string | undefined {
+    return this.url;
+  }
+
+  async start(): Promise<void> {
+    const at = this.options.listen.lastIndexOf(':');
+    const host = this.options.listen.slice(0, at).replace(/^\[|\]$/g, '');
+    this.url = await this.app.listen({ host, port: Number(this.options.listen.slice(at + 1)) });
+  }
+
+  async stop(): Promise<void> {
+    await this.app.close();
+  }
+}
+
+/** A page on a node asks from another origin; no other site may. */
+function allowNodes(request: FastifyRequest, reply: FastifyReply, registry: Registry): void {
+  const origin = request.headers.origin;
+  reply.header('vary', 'origin').header('cache-control', 'no-store');
+  if (origin === undefined) return;
+  const known = registry
+    .list()
+    .some(
+      ({ url, record }) => url.verified && record.publicUrl !== null && new URL(record.publicUrl).origin === origin,
+    );
+  if (known) reply.header('access-control-allow-origin', origin).header('access-control-allow-credentials', 'true');
+}
+
+function target(to: string | undefined): string {
+  const safe = safeTarget(to);
+  if (safe === undefined) throw gatewayErrors('bad-target');
+  return safe;
+}
+
+function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw gatewayErrors('bad-parameter', {
+    parameter: issue?.path.join('.') || '?',
+    reason: redactUrl(issue?.message ?? ''),
+  });
+}

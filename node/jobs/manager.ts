@@ -1,0 +1,439 @@
+/**
+ * The jobs of this node: accepts them, takes them over from other homes, ends them. A job is accepted when its entries
+ * and its note are fsynced in one batch; from then on it ends with exactly one visible outcome, whatever crashes.
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { entrySchemas, type JobOutcome } from '../../protocol/account/entries.js';
+import type { AccountView, JobRecord } from '../../protocol/account/records.js';
+import type { BlobStore } from '../../protocol/blobs/blob.js';
+import type { AccountLog, LeaseSource } from '../../protocol/log/account-log.js';
+import type { Draft, JsonObject } from '../../protocol/log/entry.js';
+import type { Clock } from '../../protocol/runtime/clock.js';
+import { describeError } from '../../protocol/runtime/errors.js';
+import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
+import type { Logger } from '../../protocol/runtime/logger.js';
+import type { Store } from '../../protocol/runtime/store.js';
+import type { Toolbox } from '../toolbox/tool.js';
+import { jobErrors } from './errors.js';
+import type { FetchSubmission, JobService, LocalJobState, Submission, SubmittedJob } from './job.js';
+import { type JobChange, Keeper } from './keeper.js';
+import { appendOutcome, Outbox, type OutcomeSink } from './outbox.js';
+import { withoutRun } from './outcome.js';
+import { sweep } from './process-sweep.js';
+import { type JobNote, JobQueue } from './queue.js';
+import type { Executor } from './run-spec.js';
+import { type FetchFile, Spool } from './spool.js';
+import {
+  BATCH_JOBS,
+  checkSizes,
+  FETCH_ITEMS_MAX,
+  type Identity,
+  type PlannedJob,
+  planFetch,
+  planSubmission,
+} from './submission.js';
+import type { Phase, TrackedJob } from './tracked.js';
+
+export interface JobManagerDeps {
+  log: AccountLog;
+  store: Store;
+  leases: LeaseSource;
+  blobs: Pick<BlobStore, 'has' | 'adopt' | 'path' | 'onAdded'>;
+  toolbox: Pick<Toolbox, 'tool' | 'plan' | 'prepare'>;
+  executor: Executor;
+  sink: OutcomeSink;
+  /** Brings a blob of the account to this node; rejects when no holder can be reached now. */
+  bringBlob: (account: string, blob: string, signal: AbortSignal) => Promise<void>;
+  clock: Clock;
+  logger: Logger;
+  ids: { next(): string };
+  /** Id of a thing made by a job, from the job's id and the thing's name. */
+  derivedId: (parent: string, name: string) => string;
+}
+
+export interface JobManagerOptions {
+  dataFolder: string;
+  /** PeerId of this node. */
+  peerId: string;
+  queueMax: number;
+  coresPerJob: number;
+  memoryMbPerJob: number;
+  walltimeMs: number | null;
+  logBytesMax: number;
+  killGraceMs: number;
+  fetchBytesMax: number;
+  /** Pause before an outcome or a blob that could not be moved is tried again; doubles up to the second. */
+  retryMs: number;
+  retryMaxMs: number;
+  /** How long `stop` waits for outcomes that are being recorded. */
+  stopMs: number;
+}
+
+export const JOB_DEFAULTS = {
+  coresPerJob: 1,
+  walltimeMs: null,
+  logBytesMax: 16 * 2 ** 20,
+  killGraceMs: 5_000,
+  retryMs: 1_000,
+  retryMaxMs: 60_000,
+  stopMs: 10_000,
+} as const;
+
+export interface RunningJob {
+  account: string;
+  job: string;
+  attempt: number;
+  phase: Phase;
+}
+
+type PlanWith = (identity: Identity, hid: number, now: number) => PlannedJob;
+
+interface Wanted {
+  plan: PlanWith;
+  history: string;
+  job?: string;
+  fetch?: FetchFile[];
+}
+
+export class JobManager implements JobService, Part {
+  private readonly queue: JobQueue<TrackedJob>;
+  private readonly outbox: Outbox;
+  private readonly keeper: Keeper;
+  private readonly spool: Spool;
+  private readonly background: Background;
+  private readonly jobsFolder: string;
+
+  constructor(
+    private readonly deps: JobManagerDeps,
+    private readonly options: JobManagerOptions,
+  ) {
+    const { log, store, leases, clock, logger, sink } = deps;
+    const { queueMax, retryMs, retryMaxMs, walltimeMs, logBytesMax, killGraceMs, fetchBytesMax } = options;
+    this.jobsFolder = join(resolve(options.dataFolder), 'jobs');
+    this.spool = new Spool(join(this.jobsFolder, 'spool'));
+    this.background = new Background({ log: logger });
+    this.queue = new JobQueue({ store }, { queueMax });
+    this.outbox = new Outbox({ log, leases, store, clock, logger, sink }, { retryMs, retryMaxMs });
+    this.keeper = new Keeper(
+      { ...deps, queue: this.queue, outbox: this.outbox, background: this.background },
+      {
+        jobsFolder: this.jobsFolder,
+        executor: options.peerId,
+        cores: options.coresPerJob,
+        memoryMb: options.memoryMbPerJob,
+        limits: { walltimeMs, logBytesMax, killGraceMs, fetchBytesMax },
+        retryMs,
+        retryMaxMs,
+      },
+    );
+  }
+
+  /** Takes up every job that an earlier start accepted and did not end. */
+  async start(): Promise<void> {
+    const notes = await this.queue.load();
+    await this.clearLeftovers(notes);
+    this.keeper.listen();
+    await this.outbox.start();
+    for (const note of notes) {
+      const view = await this.deps.log.view(note.account);
+      this.keeper.consider(this.keeper.track(note, view.get('job', note.job)), view);
+    }
+    this.background.run('looking for jobs without a note', (signal) => this.adoptAll(signal));
+  }
+
+  /** Runs end without a word and start again at the next start, which does not count against them. */
+  async stop(): Promise<void> {
+    const { dispatcher } = this.keeper;
+    this.keeper.unlisten();
+    dispatcher.stop();
+    const notes = dispatcher
+      .running()
+      .filter(({ phase }) => phase === 'starting' || phase === 'running')
+      .map(({ note }) => this.queue.record({ ...note, forgiven: note.forgiven + 1 }));
+    await this.deps.store.commit(notes).catch((error: unknown) => {
+      this.deps.logger.warn(
+        { err: error },
+        'the jobs that still ran could not be noted; they start again all the same',
+      );
+    });
+    await this.settled(this.options.stopMs);
+    await this.outbox.stop();
+    await this.background.stop();
+  }
+
+  /** Errors: `jobs/queue-full`, `jobs/too-large`, `jobs/partly-accepted`, and the log's and the store's. */
+  async submit(account: string, submissions: Submission[]): Promise<SubmittedJob[]> {
+    checkSizes(submissions);
+    const giveBack = this.queue.reserve(submissions.length);
+    const accepted: SubmittedJob[] = [];
+    try {
+      for (let first = 0; first < submissions.length; first += BATCH_JOBS) {
+        const batch = submissions.slice(first, first + BATCH_JOBS).map(
+          (submission): Wanted => ({
+            history: submission.history,
+            plan: (identity, hid, now) => planSubmission(submission, identity, hid, now),
+          }),
+        );
+        accepted.push(...(await this.accept(account, batch)));
+      }
+    } catch (error) {
+      giveBack(submissions.length - accepted.length);
+      if (accepted.length === 0) throw error;
+      const data = { accepted: accepted.length, total: submissions.length, reason: describeError(error) };
+      throw jobErrors('partly-accepted', data, { cause: error });
+    }
+    return accepted;
+  }
+
+  /** The files of an accepted upload belong to its job, which removes them; those of a refused one stay the caller's. */
+  async submitFetch(account: string, fetch: FetchSubmission): Promise<SubmittedJob> {
+    const count = fetch.items.length;
+    if (count === 0) throw jobErrors('nothing-to-upload');
+    if (count > FETCH_ITEMS_MAX) throw jobErrors('too-many-files', { count, max: FETCH_ITEMS_MAX });
+    const giveBack = this.queue.reserve(1);
+    const job = this.deps.ids.next();
+    const spooled: string[] = [];
+    try {
+      const files: FetchFile[] = [];
+      for (const [index, item] of fetch.items.entries()) {
+        const { source } = item;
+        const isText = source.kind === 'text';
+        const path = isText ? await this.spool.write(`${job}-${index}`, source.text) : resolve(source.path);
+        if (isText) spooled.push(path);
+        files.push({ ...item, source: { kind: 'file', path } });
+      }
+      const plan: PlanWith = (identity, hid, now) => planFetch(fetch, identity, hid, now, this.options.peerId);
+      const [submitted] = await this.accept(account, [{ plan, history: fetch.history, job, fetch: files }]);
+      return submitted as SubmittedJob;
+    } catch (error) {
+      giveBack(1);
+      for (const path of spooled) await rm(path, { force: true });
+      throw error;
+    }
+  }
+
+  /** A running job is killed with all its processes; its outcome follows. Ended ones stay as they are. */
+  async cancel(account: string, job: string, reason?: string): Promise<void> {
+    const { dispatcher } = this.keeper;
+    let ended: TrackedJob | undefined;
+    try {
+      await this.deps.log.append(account, (view) => {
+        const record = view.get('job', job);
+        if (record === undefined) throw jobErrors('not-found', { job });
+        const item = this.keeper.get(job);
+        if (record.outcome || record.cancelled || item?.phase === 'ending') return [];
+        const drafts: Draft[] = [
+          { type: 'job.cancelled', payload: { id: job, ...(reason ? { reason } : {}) } },
+          ...Object.values(record.outputs).map((id) => ({ type: 'dataset.updated', payload: { id, deleted: true } })),
+        ];
+        // Once this entry is there, the keeper has its run killed.
+        if (dispatcher.holds(job)) return drafts;
+        // Out of the queue before the write, so that it cannot start in between.
+        this.queue.remove(job);
+        ended = item;
+        const outcome = this.deletedOutcome(view, record, item, reason);
+        drafts.push({ type: 'job.outcome', payload: outcome as unknown as JsonObject });
+        return { drafts, also: [this.queue.forget(job)] };
+      });
+    } catch (error) {
+      this.keeper.wake([job]);
+      throw error;
+    }
+    if (ended === undefined) return;
+    this.keeper.forget(ended);
+    for (const { source } of ended.note.fetch ?? []) await rm(source.path, { force: true });
+  }
+
+  local(job: string): LocalJobState | undefined {
+    return this.keeper.local(job);
+  }
+
+  counts(): { queued: number; running: number; slots: number } {
+    return this.keeper.counts();
+  }
+
+  onChange(listener: (change: JobChange) => void): () => void {
+    return this.keeper.onChange(listener);
+  }
+
+  /**
+   * This node became the account's home: every job without outcome is taken up, except those that still run at the
+   * former home, which reports them (or gives them up: `reclaim`). Call it again when more of the log has arrived.
+   */
+  async adopt(account: string, runningElsewhere: ReadonlySet<string> = new Set()): Promise<void> {
+    this.outbox.kick();
+    const view = await this.deps.log.view(account);
+    const epoch = this.deps.leases.current(account)?.epoch;
+    if (epoch === undefined) return;
+    const notes: JobNote[] = [];
+    for (const { id, outcome } of view.list('job')) {
+      if (outcome !== undefined || this.keeper.get(id) !== undefined || this.outbox.holds(id)) continue;
+      const isElsewhere = runningElsewhere.has(id);
+      const note = { account, job: id, order: this.queue.nextOrder(), epoch, forgiven: 0 };
+      notes.push(isElsewhere ? { ...note, elsewhere: true } : note);
+    }
+    await this.deps.store.commit(notes.map((note) => this.queue.record(note)));
+    const after = await this.deps.log.view(account);
+    for (const note of notes) this.keeper.track(note, after.get('job', note.job));
+    for (const item of this.keeper.of(account)) this.keeper.consider(item, after);
+  }
+
+  /** Jobs that ran at another node which will not report them: they start again here. */
+  async reclaim(account: string, jobs: Iterable<string>): Promise<void> {
+    const view = await this.deps.log.view(account);
+    const lost = Array.from(jobs, (job) => this.keeper.get(job)).filter(
+      (item) => item !== undefined && item.account === account && item.note.elsewhere === true,
+    ) as TrackedJob[];
+    for (const item of lost) item.note = withoutElsewhere(item.note);
+    await this.deps.store.commit(lost.map(({ note }) => this.queue.record(note)));
+    for (const item of lost) this.keeper.consider(item, view);
+  }
+
+  /** This node is no longer the account's home: what waits here is forgotten, what runs goes on and reports. */
+  async release(account: string): Promise<void> {
+    const leaving = this.keeper
+      .of(account)
+      .filter(({ job, note }) => !this.keeper.dispatcher.holds(job) && note.fetch === undefined);
+    for (const item of leaving) {
+      this.queue.remove(item.job);
+      this.keeper.forget(item);
+    }
+    await this.deps.store.commit(leaving.map(({ job }) => this.queue.forget(job)));
+  }
+
+  /** Kills a run without an outcome: another node was told to start it again. */
+  async abandon(job: string): Promise<void> {
+    const item = this.keeper.get(job);
+    if (item === undefined || !this.keeper.dispatcher.holds(job) || item.phase === 'ending') return;
+    await this.deps.store.commit([this.queue.forget(job)]);
+    this.keeper.dispatcher.abandon(item);
+  }
+
+  /** An outcome that another node reports for an account at home here. Fsynced when it resolves, its blobs included. */
+  async acceptOutcome(account: string, reported: unknown, signal: AbortSignal): Promise<void> {
+    const parsed = entrySchemas['job.outcome'].safeParse(reported);
+    if (!parsed.success) {
+      throw jobErrors('bad-outcome', { reason: parsed.error.issues[0]?.message ?? 'unexpected content' });
+    }
+    const outcome: JobOutcome = parsed.data;
+    const view = await this.deps.log.view(account);
+    if (view.get('job', outcome.id) === undefined) throw jobErrors('not-found', { job: outcome.id });
+    const blobs = Object.values(outcome.outputs).flatMap(({ files }) => files.map(({ blob }) => blob));
+    const logs = [outcome.stdoutBlob, outcome.stderrBlob].filter((blob) => blob !== undefined);
+    for (const blob of [...blobs, ...logs]) {
+      if (!this.deps.blobs.has(blob)) await this.deps.bringBlob(account, blob, signal);
+    }
+    await appendOutcome(this.deps.log, account, outcome, []);
+  }
+
+  /** A drain begins: nothing is given to handlers any more. */
+  stopTaking(): void {
+    this.keeper.dispatcher.stopTaking();
+  }
+
+  /** The drain was called off. */
+  resumeTaking(): void {
+    this.keeper.dispatcher.resumeTaking();
+  }
+
+  running(): RunningJob[] {
+    return this.keeper.dispatcher
+      .running()
+      .map(({ account, job, attempt, phase }) => ({ account, job, attempt, phase }));
+  }
+
+  /** Outcomes that no home has acknowledged yet. */
+  get undelivered(): number {
+    return this.outbox.size;
+  }
+
+  /** Resolves when nothing runs here; `jobs/still-running` when the signal aborts first. */
+  idle(signal: AbortSignal): Promise<void> {
+    const { dispatcher } = this.keeper;
+    return new Promise((done, refuse) => {
+      if (dispatcher.running().length === 0) return done();
+      const late = () => {
+        stop();
+        refuse(jobErrors('still-running', { running: dispatcher.running().length }));
+      };
+      const stop = dispatcher.onLess(() => {
+        if (dispatcher.running().length > 0) return;
+        signal.removeEventListener('abort', late);
+        stop();
+        done();
+      });
+      if (signal.aborted) late();
+      else signal.addEventListener('abort', late, { once: true });
+    });
+  }
+
+  /** Entries and notes of some jobs in one batch; then each goes where it belongs. */
+  private async accept(account: string, wanted: Wanted[]): Promise<SubmittedJob[]> {
+    const notes: JobNote[] = [];
+    const planned: PlannedJob[] = [];
+    const { view } = await this.deps.log.append(account, (before) => {
+      const epoch = this.deps.leases.current(account)?.epoch ?? 0;
+      const hids = new Map<string, number>();
+      const now = this.deps.clock.now();
+      for (const { plan, history, job: given, fetch } of wanted) {
+        const job = given ?? this.deps.ids.next();
+        const hid = hids.get(history) ?? before.nextHid(history);
+        const made = plan({ job, output: (name) => this.deps.derivedId(job, name) }, hid, now);
+        hids.set(history, hid + Object.keys(made.submitted.outputs).length);
+        planned.push(made);
+        notes.push({ account, job, order: this.queue.nextOrder(), epoch, forgiven: 0, ...(fetch ? { fetch } : {}) });
+      }
+      return { drafts: planned.flatMap(({ drafts }) => drafts), also: notes.map((note) => this.queue.record(note)) };
+    });
+    for (const note of notes) this.keeper.consider(this.keeper.track(note, undefined, true), view);
+    return planned.map(({ submitted }) => submitted);
+  }
+
+  /** Jobs of accounts at home here that the log has and no note names: they came from another node. */
+  private async adoptAll(signal: AbortSignal): Promise<void> {
+    for await (const account of this.deps.log.accounts()) {
+      signal.throwIfAborted();
+      if (this.deps.leases.current(account) !== undefined) await this.adopt(account);
+    }
+  }
+
+  private async clearLeftovers(notes: readonly JobNote[]): Promise<void> {
+    await mkdir(this.jobsFolder, { recursive: true, mode: 0o700 });
+    const ended = sweep(this.jobsFolder);
+    if (ended > 0) this.deps.logger.warn({ processes: ended }, 'processes of jobs of an earlier start were ended');
+    for (const name of await readdir(this.jobsFolder)) {
+      if (name !== 'spool') await rm(join(this.jobsFolder, name), { recursive: true, force: true });
+    }
+    await this.spool.open(new Set(notes.flatMap(({ fetch }) => fetch?.map(({ source }) => source.path) ?? [])));
+  }
+
+  private deletedOutcome(view: AccountView, job: JobRecord, item: TrackedJob | undefined, reason: string | undefined) {
+    const epoch = this.deps.leases.current(view.account)?.epoch ?? 0;
+    const attempt = Math.max(1, item?.attempt ?? 0, ...Object.keys(job.attempts).map(Number));
+    const base = { id: job.id, epoch, attempt, executor: this.options.peerId, endedAt: this.deps.clock.now() };
+    return withoutRun(view, job, base, 'deleted', reason ?? 'The job was cancelled before it started.');
+  }
+
+  /** Waits until no outcome is being recorded, not longer than `ms`. */
+  private settled(ms: number): Promise<void> {
+    const { dispatcher } = this.keeper;
+    const isEnding = () => dispatcher.running().some(({ phase }) => phase === 'ending');
+    return new Promise((done) => {
+      if (!isEnding()) return done();
+      const finish = () => {
+        cancel();
+        stop();
+        done();
+      };
+      const cancel = this.deps.clock.after(ms, finish);
+      const stop = dispatcher.onLess(() => {
+        if (!isEnding()) finish();
+      });
+    });
+  }
+}
+
+function withoutElsewhere({ elsewhere: _, ...note }: JobNote): JobNote {
+  return note;
+}

@@ -1,0 +1,126 @@
+/**
+ * Joining: the invitation's secret is presented in the coordinator's lobby, over a connection to exactly the PeerId that
+ * the invitation names; what comes back is this node's credential and all it needs to register. May be repeated: the
+ * answer may have been lost on the way.
+ */
+import type { Clock } from '../../protocol/runtime/clock.js';
+import { deadline } from '../../protocol/runtime/clock.js';
+import { defineErrors } from '../../protocol/runtime/errors.js';
+import { createLibp2pHost } from '../../protocol/runtime/libp2p-host.js';
+import type { Logger } from '../../protocol/runtime/logger.js';
+import { packageVersion } from '../../protocol/runtime/package.js';
+import type { Store } from '../../protocol/runtime/store.js';
+import { checkCredential } from '../../protocol/trust/credential.js';
+import type { NodeKey } from '../../protocol/trust/identity.js';
+import { assertInvitationInTime, parseInvitation } from '../../protocol/trust/invitation.js';
+import { MemberList } from '../../protocol/trust/members.js';
+import { joinCall, type Reachability } from '../../protocol/wire/calls/join.js';
+import { CLOCK_SKEW_MAX_MS, LIMITS } from '../../protocol/wire/limits.js';
+import { call } from '../../protocol/wire/rpc.js';
+import { type NetworkRecord, readNetworkRecord, writeNetworkRecord } from '../network-record.js';
+
+export const joinErrors = defineErrors('join', {
+  'other-network': {
+    kind: 'conflict',
+    say: 'This node belongs to the network "{network}" already.',
+    mend: 'Drain it and start with an empty data folder to join another one.',
+  },
+  'wrong-answer': {
+    kind: 'untrusted',
+    say: "The coordinator's answer does not fit this node: {reason}.",
+    mend: 'Ask its operator for a new invitation.',
+  },
+  'clock-off': {
+    kind: 'bad-request',
+    say: "This machine's clock is off by {seconds} seconds from the coordinator's.",
+    mend: 'Set the clock (NTP) and join again.',
+  },
+});
+
+/** Namespace of the member list in a node's store. */
+export const MEMBERS_NAMESPACE = 'members';
+
+export interface JoinResult {
+  network: string;
+  name: string;
+  nodeNumber: number;
+  reachable: { peer: string; web: string };
+}
+
+export async function joinNetwork(
+  deps: { key: NodeKey; store: Store; clock: Clock; log: Logger },
+  line: string,
+  about: { addresses: string[]; publicUrl: string | null },
+  onProgress: (progress: { step: number; steps: number; doing: string }) => void,
+  signal?: AbortSignal,
+): Promise<JoinResult> {
+  const { key, store, clock, log } = deps;
+  const invitation = parseInvitation(line);
+  assertInvitationInTime(invitation, clock.now());
+  const before = await readNetworkRecord(store);
+  if (before !== undefined && before.network !== invitation.network) {
+    throw joinErrors('other-network', { network: before.network });
+  }
+  const say = (step: number, doing: string) => onProgress({ step, steps: 3, doing });
+  const gate = { admits: (peer: string) => peer === invitation.coordinator };
+  const lobby = await createLibp2pHost(
+    { key, gate, log, clock },
+    { listen: [], announce: [], gossip: false, dht: false },
+  );
+  try {
+    await lobby.start();
+    say(1, `reaching the coordinator of "${invitation.network}"`);
+    const limit = deadline(LIMITS.join.deadlineMs, signal);
+    await lobby.connect(invitation.coordinator, invitation.lobby, limit);
+    say(2, 'presenting the invitation; the coordinator dials back');
+    const answer = await call(
+      lobby,
+      invitation.coordinator,
+      joinCall,
+      { network: invitation.network, secret: invitation.secret, version: packageVersion(), ...about },
+      limit,
+    );
+    const skew = Math.abs(answer.time - clock.now());
+    if (skew > CLOCK_SKEW_MAX_MS) throw joinErrors('clock-off', { seconds: Math.round(skew / 1000) });
+    if (answer.coordinator !== invitation.coordinator)
+      throw joinErrors('wrong-answer', { reason: 'it names another coordinator' });
+    const credential = checkCredential(answer.credential, {
+      network: invitation.network,
+      coordinator: answer.coordinator,
+    });
+    if (credential.peerId !== key.peerId)
+      throw joinErrors('wrong-answer', { reason: 'the credential is for another node' });
+    const members = new MemberList(
+      { store, log },
+      { network: invitation.network, coordinator: answer.coordinator, namespace: MEMBERS_NAMESPACE },
+    );
+    await members.start();
+    await members.merge([answer.credential, ...answer.members]);
+    const record: NetworkRecord = {
+      network: invitation.network,
+      coordinator: answer.coordinator,
+      addresses: answer.addresses,
+      networkUrl: answer.networkUrl,
+      networkKey: answer.networkKey,
+      credential: answer.credential,
+      nodeNumber: credential.nodeNumber,
+      name: credential.name,
+      location: credential.location,
+      joinedAt: clock.now(),
+    };
+    await writeNetworkRecord(store, record);
+    say(3, 'joined');
+    return {
+      network: record.network,
+      name: record.name,
+      nodeNumber: record.nodeNumber,
+      reachable: { peer: inWords(answer.reachable.libp2p), web: inWords(answer.reachable.url) },
+    };
+  } finally {
+    await lobby.stop();
+  }
+}
+
+function inWords({ ok, reason }: Reachability): string {
+  return ok ? 'directly' : `through the coordinator only (${reason})`;
+}

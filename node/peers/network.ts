@@ -1,0 +1,272 @@
+/**
+ * A node's life in its network: host, member list, registration, the protocols it serves to others, and the lanes that
+ * replication uses. Built when the node has joined; a stand-alone node has none of it.
+ */
+import type { BlobAccess } from '../../protocol/blobs/access.js';
+import type { BlobStore } from '../../protocol/blobs/blob.js';
+import { serveBlobs } from '../../protocol/blobs/serve.js';
+import type { AccountLog } from '../../protocol/log/account-log.js';
+import { serveLog } from '../../protocol/log/exchange.js';
+import type { Clock } from '../../protocol/runtime/clock.js';
+import type { FolderInfo } from '../../protocol/runtime/data-folder.js';
+import type { ByteStream, Host } from '../../protocol/runtime/host.js';
+import { createLibp2pHost } from '../../protocol/runtime/libp2p-host.js';
+import { Lifecycle, type Part } from '../../protocol/runtime/lifecycle.js';
+import type { Logger } from '../../protocol/runtime/logger.js';
+import { packageVersion } from '../../protocol/runtime/package.js';
+import { type Random, randomHex } from '../../protocol/runtime/random.js';
+import type { Store } from '../../protocol/runtime/store.js';
+import { memberGate } from '../../protocol/trust/gater.js';
+import type { NodeKey } from '../../protocol/trust/identity.js';
+import { MemberList } from '../../protocol/trust/members.js';
+import { MEMBERS_PAGE_CHARS, membersCall } from '../../protocol/wire/calls/members.js';
+import type { Command } from '../../protocol/wire/calls/register.js';
+import { LIMITS, PROTOCOLS } from '../../protocol/wire/limits.js';
+import { answer, call, serveCalls } from '../../protocol/wire/rpc.js';
+import type { HeldLeases } from '../accounts/held-leases.js';
+import { NODE_NAMESPACE } from '../namespaces.js';
+import type { NetworkRecord } from '../network-record.js';
+import { NetworkLanes } from './lanes.js';
+import { PeerBook } from './peer-book.js';
+import { type DigestFields, Registration, type Welcome } from './registration.js';
+import { RemoteDirectory } from './remote-directory.js';
+
+export interface NetworkDeps {
+  key: NodeKey;
+  store: Store;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  accountLog: AccountLog;
+  blobs: BlobStore;
+  leases: HeldLeases;
+  info: FolderInfo;
+  record: NetworkRecord;
+  /** What changes from second to second. */
+  digest: () => Omit<DigestFields, 'logPartners'>;
+  logPartners: () => string[];
+  /** HTTP that came through the coordinator. */
+  acceptTunnel: (stream: ByteStream) => Promise<void>;
+  /** Registered (again): reconcile what may have changed meanwhile. */
+  onRegistered: (welcome: Welcome) => Promise<void>;
+  onCommand: (command: Command) => Promise<void>;
+  /** A record that changed (renewed credential, moved addresses) is kept. */
+  saveRecord: (record: NetworkRecord) => Promise<void>;
+}
+
+export interface NetworkOptions {
+  listen: readonly string[];
+  announce: readonly string[];
+  publicUrl: string | null;
+  heartbeatMs: number;
+  capacityBytes: number;
+  mayHoldFrom: readonly string[] | null;
+}
+
+export class Network implements Part {
+  readonly members: MemberList;
+  readonly peers: PeerBook;
+  readonly registration: Registration;
+  readonly directory: RemoteDirectory;
+  readonly lanes: NetworkLanes;
+  private readonly lifecycle: Lifecycle;
+  private record: NetworkRecord;
+
+  static async create(deps: NetworkDeps, options: NetworkOptions): Promise<Network> {
+    const { key, store, clock, log, record } = deps;
+    const members = new MemberList(
+      { store, log },
+      { network: record.network, coordinator: record.coordinator, namespace: NODE_NAMESPACE.members },
+    );
+    const host = await createLibp2pHost(
+      { key, gate: memberGate({ members, clock }), log, clock },
+      { listen: options.listen, announce: options.announce, gossip: true, dht: true },
+    );
+    return new Network(deps, options, members, host);
+  }
+
+  private constructor(
+    private readonly deps: NetworkDeps,
+    private readonly options: NetworkOptions,
+    members: MemberList,
+    readonly host: Host,
+  ) {
+    const { store, clock, random, log, record, info } = deps;
+    this.members = members;
+    this.record = record;
+    this.lifecycle = new Lifecycle({ log });
+    this.peers = new PeerBook({ host, members, store, clock, random, log });
+    this.lanes = new NetworkLanes({
+      host,
+      accountLog: deps.accountLog,
+      blobs: deps.blobs,
+      likelyHolders: () =>
+        this.peers
+          .list()
+          .filter((holder) => holder.connected)
+          // Peers first: the repository is everybody's.
+          .sort((a, b) => Number(a.kind === 'repository') - Number(b.kind === 'repository'))
+          .slice(0, 16)
+          .map(({ peer }) => ({ peer })),
+      clock,
+      log,
+    });
+    this.directory = new RemoteDirectory({
+      host,
+      coordinator: record.coordinator,
+      onLease: async (account, epoch, token) => {
+        await deps.leases.grant(account, epoch, token);
+      },
+    });
+    const bootNonce = randomHex(random, 16);
+    this.registration = new Registration(
+      {
+        host,
+        members,
+        clock,
+        random,
+        log,
+        coordinator: record.coordinator,
+        addresses: () => this.record.addresses,
+        hello: () => ({
+          boot: info.boot,
+          bootNonce,
+          storeId: info.storeId,
+          version: packageVersion(),
+          publicUrl: options.publicUrl,
+          addresses: host.addresses(),
+          capacityBytes: options.capacityBytes,
+          credential: this.record.credential,
+        }),
+        digest: () => ({ ...deps.digest(), logPartners: deps.logPartners().slice(0, 8) }),
+        onWelcome: (welcome) => this.welcomed(welcome),
+        onPeers: (statuses) => this.peers.update(statuses),
+        onCommand: deps.onCommand,
+      },
+      { heartbeatMs: options.heartbeatMs },
+    );
+  }
+
+  async start(): Promise<void> {
+    this.lifecycle.add('members', this.members);
+    this.lifecycle.add('protocols', { start: () => this.serve() });
+    this.lifecycle.add('host', this.host);
+    this.lifecycle.add('peer book', this.peers);
+    this.lifecycle.add('lanes', this.lanes);
+    this.lifecycle.add('registration', this.registration);
+    await this.lifecycle.start();
+  }
+
+  stop(): Promise<void> {
+    return this.lifecycle.stop();
+  }
+
+  get networkUrl(): string {
+    return this.record.networkUrl;
+  }
+
+  private async serve(): Promise<void> {
+    const { host, members } = this;
+    const { clock, log, store, info } = this.deps;
+    await serveCalls({ host, clock, log }, 'members', [
+      answer(membersCall, async ({ version, after }) => {
+        const ours = members.version();
+        if (ours.digest === version.digest) return { version: ours, tokens: [] };
+        const { tokens, next } = members.page(after, MEMBERS_PAGE_CHARS);
+        return { version: ours, tokens, ...(next === undefined ? {} : { next }) };
+      }),
+    ]);
+    await serveLog({
+      host,
+      log: this.deps.accountLog,
+      store,
+      clock,
+      logger: log,
+      storeId: info.storeId,
+      policy: {
+        mayRead: (peer, account) => this.mayRead(peer, account),
+        mayPush: (peer) => this.mayPush(peer),
+      },
+    });
+    await serveBlobs({ host, blobs: this.deps.blobs, access: this.access(), clock, log }, { storeId: info.storeId });
+    await host.handle(PROTOCOLS.http, LIMITS.http, async (stream) => {
+      // Only the coordinator speaks for users.
+      if (stream.remotePeer !== this.record.coordinator) {
+        stream.abort(new Error('only the coordinator may open this'));
+        return;
+      }
+      await this.deps.acceptTunnel(stream);
+    });
+    host.onPeer(({ peer, connected }) => {
+      if (connected && peer !== this.record.coordinator) void this.compareMembers(peer);
+    });
+  }
+
+  /** Two members that meet bring their lists in line; each item carries its own proof. */
+  private async compareMembers(peer: string): Promise<void> {
+    try {
+      let after: string | undefined;
+      do {
+        const page = await call(this.host, peer, membersCall, {
+          version: this.members.version(),
+          ...(after === undefined ? {} : { after }),
+        });
+        await this.members.merge(page.tokens);
+        after = page.next;
+      } while (after !== undefined);
+    } catch (error) {
+      this.deps.log.debug({ peer, err: error }, 'the member list could not be compared');
+    }
+  }
+
+  private async welcomed(welcome: Welcome): Promise<void> {
+    const next: NetworkRecord = {
+      ...this.record,
+      networkUrl: welcome.networkUrl,
+      ...(welcome.credential === undefined ? {} : { credential: welcome.credential }),
+    };
+    if (welcome.credential !== undefined) await this.members.merge([welcome.credential]);
+    if (JSON.stringify(next) !== JSON.stringify(this.record)) {
+      this.record = next;
+      await this.deps.saveRecord(next);
+    }
+    if (welcome.members.digest !== this.members.version().digest) await this.compareMembers(this.record.coordinator);
+    await this.deps.onRegistered(welcome);
+  }
+
+  /**
+   * The home, its holders and the repository read; that is: members that are in good standing. Which of them holds what
+   * is not a secret among trusted institutions; what a holder can read is said in docs/TRUST.md.
+   */
+  private mayRead(peer: string, account: string): string | undefined {
+    if (peer === this.record.coordinator) return undefined;
+    const moved = this.deps.leases.movedTo(account);
+    if (moved !== undefined && moved.home === peer) return undefined;
+    if (this.deps.logPartners().includes(peer)) return undefined;
+    return this.members.admits(peer, this.deps.clock.now()) ? undefined : 'you are not a member of this network';
+  }
+
+  private mayPush(peer: string): string | undefined {
+    if (peer === this.record.coordinator) return undefined;
+    return this.mayHold(this.peers.nameOf(peer));
+  }
+
+  private mayHold(institution: string): string | undefined {
+    const allowed = this.options.mayHoldFrom;
+    if (allowed === null || allowed.includes(institution)) return undefined;
+    return `this node holds nothing of ${institution} (replication.mayHoldFrom)`;
+  }
+
+  private access(): BlobAccess {
+    return {
+      mayServe: (peer) =>
+        this.members.admits(peer, this.deps.clock.now())
+          ? { allowed: true }
+          : { allowed: false, reason: 'you are not a member of this network' },
+      mayHold: (peer) => {
+        const reason = this.mayPush(peer);
+        return reason === undefined ? { allowed: true } : { allowed: false, reason };
+      },
+    };
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The other members as this node knows them: names from signed credentials, state and addresses from the coordinator's
+ * stream, and while it is away from what was last heard, which is kept on disk. Keeps a connection to every member that
+ * can be reached, because replication, the DHT and gossip all ride on it.
+ */
+import type { Clock } from '../../protocol/runtime/clock.js';
+import { deadline } from '../../protocol/runtime/clock.js';
+import type { Host } from '../../protocol/runtime/host.js';
+import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
+import type { Logger } from '../../protocol/runtime/logger.js';
+import type { Random } from '../../protocol/runtime/random.js';
+import { readJson, type Store } from '../../protocol/runtime/store.js';
+import type { MemberList } from '../../protocol/trust/members.js';
+import { type PeerStatus, peerStatus } from '../../protocol/wire/calls/register.js';
+import type { Holder, Holders } from '../replication/holders.js';
+import { backoffMs, Wakeup } from '../replication/wakeup.js';
+
+/** The repository's failure domain: it is nobody's institution. */
+export const REPOSITORY_DOMAIN = 'the main repository';
+const NS = 'peers';
+const DIAL_MS = 8000;
+const DIALS_AT_ONCE = 8;
+
+interface Known {
+  status: PeerStatus;
+  failures: number;
+  nextDialAt: number;
+  dialling: boolean;
+}
+
+export interface PeerBookDeps {
+  host: Pick<Host, 'connect' | 'isConnected' | 'onPeer' | 'peerId'>;
+  members: MemberList;
+  store: Store;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+}
+
+export class PeerBook implements Holders, Part {
+  private readonly known = new Map<string, Known>();
+  private readonly listeners = new Set<() => void>();
+  private readonly background: Background;
+  private readonly wakeup: Wakeup;
+  private readonly releases: (() => void)[] = [];
+  /** The repository's free space is not told; it refuses when it is full. */
+  private repository: string | undefined;
+
+  constructor(private readonly deps: PeerBookDeps) {
+    this.background = new Background({ log: deps.log });
+    this.wakeup = new Wakeup(deps.clock);
+  }
+
+  async start(): Promise<void> {
+    this.repository = this.deps.members.coordinator;
+    for await (const [peer, bytes] of this.deps.store.iterate(NS)) {
+      const parsed = peerStatus.safeParse(readJson(bytes));
+      if (parsed.success) this.known.set(peer, this.fresh(parsed.data));
+    }
+    this.releases.push(
+      this.deps.host.onPeer(({ peer, connected }) => {
+        const known = this.known.get(peer);
+        if (known && connected) known.failures = 0;
+        if (known && !connected) known.nextDialAt = this.deps.clock.monotonic() + 250;
+        this.emit();
+        this.wakeup.wake();
+      }),
+      this.deps.members.onChange(() => {
+        this.emit();
+        this.wakeup.wake();
+      }),
+    );
+    this.background.run('keep connected', (signal) => this.keepConnected(signal));
+  }
+
+  async stop(): Promise<void> {
+    for (const release of this.releases.splice(0)) release();
+    await this.background.stop();
+  }
+
+  /** What the coordinator says of others. */
+  update(statuses: readonly PeerStatus[]): void {
+    const changed: PeerStatus[] = [];
+    for (const status of statuses) {
+      if (status.peerId === this.deps.host.peerId) continue;
+      const known = this.known.get(status.peerId);
+      if (known === undefined) this.known.set(status.peerId, this.fresh(status));
+      else {
+        const moved =
+          known.status.addresses.join() !== status.addresses.join() || (!known.status.routable && status.routable);
+        known.status = status;
+        if (moved) known.nextDialAt = 0;
+      }
+      changed.push(status);
+    }
+    if (changed.length === 0) return;
+    this.background.run('keep the peer book', () =>
+      this.deps.store.commit(changed.map((status) => ({ ns: NS, key: status.peerId, value: JSON.stringify(status) }))),
+    );
+    this.emit();
+    this.wakeup.wake();
+  }
+
+  status(peer: string): PeerStatus | undefined {
+    return this.known.get(peer)?.status;
+  }
+
+  statuses(): PeerStatus[] {
+    return [...this.known.values()].map(({ status }) => status);
+  }
+
+  nameOf(peer: string): string {
+    if (peer === this.repository) return REPOSITORY_DOMAIN;
+    return this.deps.members.get(peer)?.credential.name ?? peer;
+  }
+
+  list(): Holder[] {
+    const now = this.deps.clock.now();
+    const holders: Holder[] = [];
+    for (const { peerId, name } of this.deps.members.list()) {
+      if (peerId === this.deps.host.peerId || !this.deps.members.admits(peerId, now)) continue;
+      const status = this.known.get(peerId)?.status;
+      holders.push({
+        peer: peerId,
+        domain: name,
+        kind: 'node',
+        capacityBytes: status?.capacityBytes ?? 0,
+        freeBytes: status?.freeBytes ?? 0,
+        serving: status?.state === 'serving',
+        connected: this.deps.host.isConnected(peerId),
+      });
+    }
+    if (this.repository !== undefined) {
+      holders.push({
+        peer: this.repository,
+        domain: REPOSITORY_DOMAIN,
+        kind: 'repository',
+        capacityBytes: Number.MAX_SAFE_INTEGER,
+        freeBytes: Number.MAX_SAFE_INTEGER,
+        serving: true,
+        connected: this.deps.host.isConnected(this.repository),
+      });
+    }
+    return holders;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private fresh(status: PeerStatus): Known {
+    return { status, failures: 0, nextDialAt: 0, dialling: false };
+  }
+
+  private async keepConnected(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const now = this.deps.clock.monotonic();
+      const wall = this.deps.clock.now();
+      let next = Number.POSITIVE_INFINITY;
+      let dialling = [...this.known.values()].filter((known) => known.dialling).length;
+      for (const [peer, known] of this.known) {
+        const { state, addresses } = known.status;
+        const worthwhile = state !== 'revoked' && addresses.length > 0 && this.deps.members.admits(peer, wall);
+        if (!worthwhile || known.dialling || this.deps.host.isConnected(peer)) continue;
+        if (known.nextDialAt > now) next = Math.min(next, known.nextDialAt - now);
+        else if (dialling < DIALS_AT_ONCE) {
+          dialling += 1;
+          this.dial(peer, known);
+        }
+      }
+      await this.wakeup.wait(signal, Number.isFinite(next) ? Math.max(10, next) : undefined);
+    }
+  }
+
+  private dial(peer: string, known: Known): void {
+    known.dialling = true;
+    this.background.run(`dial ${peer}`, async (signal) => {
+      try {
+        await this.deps.host.connect(peer, known.status.addresses, deadline(DIAL_MS, signal));
+        known.failures = 0;
+      } catch {
+        // Firewalls and machines that are off are everyday matters: shown as "not connected", tried again.
+        known.failures += 1;
+        known.nextDialAt = this.deps.clock.monotonic() + backoffMs(known.failures + 1, this.deps.random.float());
+      } finally {
+        known.dialling = false;
+        this.wakeup.wake();
+      }
+    });
+  }
+
+  private emit(): void {
+    for (const listener of this.listeners) listener();
+  }
+}

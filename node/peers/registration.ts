@@ -1,0 +1,231 @@
+/**
+ * The stream to the coordinator: hello once, a digest each second, and whatever the coordinator must tell at once. When
+ * it breaks, it is built again with growing pauses; nothing that matters travels on it alone.
+ *
+ * connecting → registered → connecting …; a refusal is kept and shown, and tried again slowly, because most of them
+ * (clock off, newer version needed) end by what an operator does elsewhere.
+ */
+import type { z } from 'zod';
+import { type Cancel, type Clock, deadline } from '../../protocol/runtime/clock.js';
+import { type DomainError, defineErrors, describeError, errorFromCode } from '../../protocol/runtime/errors.js';
+import type { Host } from '../../protocol/runtime/host.js';
+import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
+import type { Logger } from '../../protocol/runtime/logger.js';
+import type { Random } from '../../protocol/runtime/random.js';
+import type { MemberList } from '../../protocol/trust/members.js';
+import {
+  type Command,
+  type digest,
+  type HelloMessage,
+  type PeerStatus,
+  type RegisterDown,
+  registerChannel,
+  type registerUp,
+  type welcome,
+} from '../../protocol/wire/calls/register.js';
+import { type MessageChannel, openChannel } from '../../protocol/wire/channel.js';
+import { LIMITS } from '../../protocol/wire/limits.js';
+import { backoffMs, Wakeup } from '../replication/wakeup.js';
+
+export const registrationErrors = defineErrors('registration', {
+  lost: {
+    kind: 'unavailable',
+    say: 'The stream to the coordinator ended: {reason}.',
+    mend: 'It is built again by itself.',
+  },
+});
+
+export type Welcome = z.output<typeof welcome>;
+export type DigestFields = Omit<z.input<typeof digest>, 'kind' | 'sequence'>;
+type Channel = MessageChannel<typeof registerUp, typeof registerChannel.down>;
+
+export interface RegistrationDeps {
+  host: Pick<Host, 'connect' | 'openStream' | 'isConnected'>;
+  members: MemberList;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  coordinator: string;
+  /** Where it is reached; asked anew at each try. */
+  addresses: () => readonly string[];
+  hello: () => Omit<HelloMessage, 'kind' | 'time' | 'members'>;
+  digest: () => DigestFields;
+  onWelcome: (welcome: Welcome) => Promise<void>;
+  onPeers: (peers: PeerStatus[]) => void;
+  /** Carried out before it is confirmed; a thrown code is reported back. */
+  onCommand: (command: Command) => Promise<void>;
+}
+
+/** Without a word for this long the coordinator is taken for gone. It beats each second. */
+const SILENCE_MS = 6000;
+/** A refusal is tried again, but not in a hurry. */
+const REFUSED_PAUSE_MS = 10_000;
+
+export class Registration implements Part {
+  private readonly background: Background;
+  private readonly wakeup: Wakeup;
+  private readonly listeners = new Set<(registered: boolean) => void>();
+  private sequence = 0;
+  private isRegistered = false;
+  private heard = 0;
+  private problem: DomainError | undefined;
+
+  constructor(
+    private readonly deps: RegistrationDeps,
+    private readonly options: { heartbeatMs: number },
+  ) {
+    this.background = new Background({ log: deps.log });
+    this.wakeup = new Wakeup(deps.clock);
+  }
+
+  async start(): Promise<void> {
+    this.background.run('registration', (signal) => this.keepRegistered(signal));
+  }
+
+  async stop(): Promise<void> {
+    await this.background.stop();
+    this.setRegistered(false);
+  }
+
+  get registered(): boolean {
+    return this.isRegistered;
+  }
+
+  /** When the coordinator was last heard, ms since 1970; 0: never. */
+  get heardAt(): number {
+    return this.heard;
+  }
+
+  /** Why the coordinator refused this node, while it does. */
+  get refusal(): DomainError | undefined {
+    return this.problem;
+  }
+
+  onChange(listener: (registered: boolean) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Resolves when registered; rejects with the refusal, or when the signal aborts. */
+  whenRegistered(signal: AbortSignal): Promise<void> {
+    if (this.isRegistered) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void) => {
+        release();
+        signal.removeEventListener('abort', onAbort);
+        act();
+      };
+      const release = this.onChange((registered) => {
+        if (registered) settle(resolve);
+        else if (this.problem) settle(() => reject(this.problem));
+      });
+      const onAbort = () => settle(() => reject(signal.reason));
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  private async keepRegistered(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        await this.once(signal, () => {
+          failures = 0;
+        });
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        this.deps.log.warn({ reason: describeError(error), failures }, 'not registered with the coordinator');
+      }
+      this.setRegistered(false);
+      const pause = this.problem ? REFUSED_PAUSE_MS : Math.min(5000, backoffMs(failures, this.deps.random.float()));
+      await this.wakeup.wait(signal, pause);
+    }
+  }
+
+  private async once(signal: AbortSignal, onRegistered: () => void): Promise<void> {
+    const { host, coordinator, members, clock } = this.deps;
+    const limit = deadline(LIMITS.register.deadlineMs, signal);
+    await host.connect(coordinator, this.deps.addresses(), limit);
+    const channel: Channel = await openChannel(host, coordinator, registerChannel, limit);
+    const stop: Cancel[] = [];
+    const onAbort = () => channel.abort(new Error('stopping'));
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await channel.send({ kind: 'hello', time: clock.now(), members: members.version(), ...this.deps.hello() });
+      const first = await channel.receive(limit);
+      if (first?.kind === 'refused') {
+        this.problem = errorFromCode(first.code, first.data, first.message);
+        for (const listener of this.listeners) listener(false);
+        throw this.problem;
+      }
+      if (first?.kind !== 'welcome') throw registrationErrors('lost', { reason: 'no welcome came' });
+      this.problem = undefined;
+      this.hear();
+      await this.deps.onWelcome(first);
+      onRegistered();
+      stop.push(
+        clock.every(Math.min(first.digestIntervalMs, this.options.heartbeatMs), () => this.sendDigest(channel)),
+      );
+      // The watch is over the wall of silence, not over each message: one timer for all.
+      stop.push(
+        clock.every(SILENCE_MS / 4, () => {
+          if (clock.now() - this.heard > SILENCE_MS) channel.abort(new Error('the coordinator is silent'));
+        }),
+      );
+      this.sendDigest(channel);
+      this.setRegistered(true);
+      for await (const message of channel.messages()) {
+        this.hear();
+        await this.take(message, channel);
+      }
+      throw registrationErrors('lost', { reason: 'the coordinator closed it' });
+    } finally {
+      for (const cancel of stop) cancel();
+      signal.removeEventListener('abort', onAbort);
+      channel.abort(new Error('the registration ended'));
+    }
+  }
+
+  private async take(message: RegisterDown, channel: Channel): Promise<void> {
+    if (message.kind === 'members') await this.deps.members.merge(message.tokens);
+    else if (message.kind === 'peers') this.deps.onPeers(message.peers);
+    else if (message.kind === 'command') {
+      const { id, do: command } = message;
+      // Not awaited here: a take-over may need messages that come on this very stream.
+      this.background.run(`command ${command.what}`, async () => {
+        let code: string | undefined;
+        try {
+          await this.deps.onCommand(command);
+        } catch (error) {
+          code = (error as Partial<DomainError>).code ?? 'registration/failed';
+          this.deps.log.error(
+            { command: command.what, reason: describeError(error) },
+            'a command of the coordinator failed',
+          );
+        }
+        if (!channel.closed) await channel.send({ kind: 'done', command: id, ...(code ? { code } : {}) });
+      });
+    }
+  }
+
+  /** At once, for instance when the state changes. */
+  private sendDigest(channel: Channel): void {
+    if (channel.closed) return;
+    this.sequence += 1;
+    channel.send({ kind: 'digest', sequence: this.sequence, ...this.deps.digest() }).catch(() => {
+      channel.abort(new Error('a digest could not be sent'));
+    });
+  }
+
+  private hear(): void {
+    this.heard = this.deps.clock.now();
+    this.deps.members.coordinatorHeard(this.heard);
+  }
+
+  private setRegistered(registered: boolean): void {
+    if (this.isRegistered === registered) return;
+    this.isRegistered = registered;
+    this.deps.log.info({ registered }, registered ? 'registered with the coordinator' : 'the coordinator is away');
+    for (const listener of this.listeners) listener(registered);
+  }
+}

@@ -1,0 +1,62 @@
+/** GET /api/tools/{id}: a tool in Galaxy's words. */
+import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
+import type { LoadedOutput, LoadedTool } from './loaded.js';
+import { type ModelDeps, ParameterModels } from './parameter-model.js';
+
+export function describeTool(
+  tool: LoadedTool,
+  deps: Pick<ModelDeps, 'datatypes'>,
+  options: { ioDetails: boolean; linkDetails: boolean },
+): JsonObject {
+  const description: JsonObject = {
+    model_class: 'Tool',
+    id: tool.id,
+    name: tool.name,
+    version: tool.version,
+    description: tool.description,
+    labels: [],
+    edam_operations: tool.edamOperations,
+    edam_topics: tool.edamTopics,
+    hidden: tool.hidden ? 'True' : '',
+    is_workflow_compatible: tool.action === 'command',
+    xrefs: tool.xrefs.map(({ reftype, value }) => ({ reftype, value })),
+    panel_section_id: tool.section.id,
+    panel_section_name: tool.section.name,
+    form_style: tool.action === 'internal' ? 'special' : 'regular',
+    tool_shed_repository: null,
+    config_file: null,
+    icon: null,
+    license: tool.license ?? null,
+    creator: null,
+    requirements: tool.requirements.map(({ name, version, type }) => ({ name, version: version ?? null, type })),
+  };
+  if (options.linkDetails) {
+    description.link = `/tool_runner?tool_id=${encodeURIComponent(tool.id)}`;
+    description.min_width = -1;
+    description.target = 'galaxy_main';
+  }
+  if (options.ioDetails) {
+    const models = new ParameterModels({ datatypes: deps.datatypes });
+    description.inputs = models.group(tool.inputs, { nested: undefined, flat: {}, prefix: '' });
+    description.outputs = tool.outputs.map((output) => outputModel(output, deps));
+  }
+  return description;
+}
+
+function outputModel(output: LoadedOutput, { datatypes }: Pick<ModelDeps, 'datatypes'>): JsonValue {
+  const type = datatypes.get(output.format);
+  return {
+    model_class: 'ToolOutput',
+    name: output.name,
+    format: output.format,
+    format_source: output.formatSource ?? null,
+    metadata_source: output.metadataSource ?? '',
+    default_identifier_source: '',
+    label: output.label ?? null,
+    hidden: output.hidden,
+    output_type: 'data',
+    edam_format: type?.edamFormat ?? null,
+    edam_data: type?.edamData ?? null,
+    count: 1,
+  };
+}

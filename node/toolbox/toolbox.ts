@@ -1,0 +1,174 @@
+/**
+ * The tools of this node: loads wrappers from folders and answers everything the rest of the node asks of a tool.
+ * Loading is all or nothing per tool, never per toolbox: what cannot be used is a problem with file, line and reason,
+ * and the others work. `reload` builds a new set and then swaps it; a `Tool` from before goes on working.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { describeError, isDomainError, printable } from '../../protocol/runtime/errors.js';
+import type { Logger } from '../../protocol/runtime/logger.js';
+import type { Datatypes } from '../datasets/datatypes.js';
+import { prepareCommand } from './command.js';
+import { describeTool } from './describe.js';
+import { toolErrors } from './errors.js';
+import { toolForm } from './form.js';
+import type { LoadedTool } from './loaded.js';
+import { planOutputs } from './outputs.js';
+import { expand } from './parameters.js';
+import type { Tool, Toolbox, ToolContext, ToolProblem } from './tool.js';
+import { OTHER_SECTION, readSections, type Section, wrapperFiles } from './tool-folder.js';
+import { readWrapper } from './wrapper.js';
+import { WRAPPER_BYTES_MAX } from './wrapper-xml.js';
+
+export interface ToolboxDeps {
+  datatypes: Pick<Datatypes, 'accepts' | 'get'>;
+  log: Logger;
+}
+
+export interface ToolboxOptions {
+  /** The product's own folder first; a later folder's tool of the same id and version replaces an earlier one. */
+  folders: string[];
+}
+
+/** What one loading gave. */
+interface Stock {
+  /** Id → versions, newest first. */
+  versions: Map<string, LoadedTool[]>;
+  sections: Section[];
+  problems: ToolProblem[];
+}
+
+const PROBLEMS_MAX = 1000;
+
+export async function createToolbox(deps: ToolboxDeps, options: ToolboxOptions): Promise<Toolbox> {
+  const { log } = deps;
+  const accepts = (formats: readonly string[], extension: string) => deps.datatypes.accepts(formats, extension);
+  const known = new WeakMap<Tool, LoadedTool>();
+  let stock: Stock = { versions: new Map(), sections: [], problems: [] };
+  let loading: Promise<void> | undefined;
+
+  async function load(): Promise<void> {
+    const next = await loadStock(options.folders);
+    for (const tool of [...next.versions.values()].flat()) known.set(tool, tool);
+    stock = next;
+    for (const problem of next.problems) log.warn({ ...problem }, 'a tool was not loaded');
+    log.info({ tools: next.versions.size, problems: next.problems.length }, 'tools loaded');
+  }
+
+  function loaded(tool: Tool): LoadedTool {
+    const found = known.get(tool);
+    if (!found) throw toolErrors('foreign', { tool: tool.id });
+    return found;
+  }
+
+  const planDeps = (context: ToolContext) => ({ context, accepts, log });
+  await load();
+  return {
+    tools: () => [...stock.versions.values()].flat(),
+    sections: () => stock.sections,
+    tool(id, version) {
+      const versions = stock.versions.get(id);
+      return version === undefined ? versions?.[0] : versions?.find((tool) => tool.version === version);
+    },
+    problems: () => stock.problems,
+    async reload() {
+      // Two at once would race to be the last: the second waits for the first and loads again.
+      while (loading) await loading.catch(() => {});
+      loading = load();
+      try {
+        await loading;
+      } finally {
+        loading = undefined;
+      }
+    },
+    expand: (tool, inputs, context) => expand(loaded(tool).inputs, inputs, context),
+    plan: (tool, job, context) => planOutputs(loaded(tool), job, planDeps(context)),
+    prepare: (tool, job, context, files) => prepareCommand(loaded(tool), job, planDeps(context), files),
+    form: (tool, context, inputs) => {
+      const versions = (stock.versions.get(tool.id) ?? [tool]).map(({ version }) => version);
+      return toolForm(loaded(tool), { datatypes: deps.datatypes, context, versions: versions.reverse() }, inputs);
+    },
+    describe: (tool, shown) => describeTool(loaded(tool), deps, shown),
+  };
+}
+
+async function loadStock(folders: readonly string[]): Promise<Stock> {
+  const problems: ToolProblem[] = [];
+  const note = (file: string, error: unknown) => {
+    if (problems.length < PROBLEMS_MAX) problems.push(problemOf(file, error));
+  };
+  const tools = new Map<string, LoadedTool>();
+  const sections: Section[] = [];
+  for (const folder of folders) {
+    try {
+      sections.push(...(await readSections(folder)));
+      for (const file of await wrapperFiles(folder)) {
+        try {
+          const tool = await readFrom(file, folder);
+          if (tool) tools.set(JSON.stringify([tool.id, tool.version]), tool);
+        } catch (error) {
+          note(file, error);
+        }
+      }
+    } catch (error) {
+      note(folder, error);
+    }
+  }
+  const versions = new Map<string, LoadedTool[]>();
+  for (const tool of tools.values()) versions.set(tool.id, [...(versions.get(tool.id) ?? []), tool]);
+  for (const list of versions.values()) list.sort((a, b) => compareVersions(b.version, a.version));
+  return { versions, sections: placed(versions, sections), problems };
+}
+
+async function readFrom(file: string, folder: string): Promise<LoadedTool | undefined> {
+  const { size } = await stat(file);
+  if (size > WRAPPER_BYTES_MAX) {
+    throw toolErrors('wrapper', { file, line: 1, reason: `it is larger than ${WRAPPER_BYTES_MAX} bytes` });
+  }
+  return readWrapper(await readFile(file, 'utf8'), file, folder);
+}
+
+function problemOf(file: string, error: unknown): ToolProblem {
+  if (!isDomainError(error)) return { file, line: undefined, message: printable(String(error)) };
+  const { line } = error.data;
+  return {
+    file: typeof error.data.file === 'string' && error.data.file !== '' ? error.data.file : file,
+    line: typeof line === 'number' ? line : undefined,
+    message: describeError(error),
+  };
+}
+
+/** Tells each tool its section, and the panel its order; hidden tools stand in a section and not in the panel. */
+function placed(versions: Map<string, LoadedTool[]>, given: readonly Section[]): Section[] {
+  const merged = new Map<string, Section>();
+  for (const { id, name, tools } of given) {
+    const held = merged.get(id);
+    merged.set(id, { id, name, tools: [...(held?.tools ?? []), ...tools] });
+  }
+  const named = new Set([...merged.values()].flatMap(({ tools }) => tools));
+  const rest = [...versions.keys()].filter((id) => !named.has(id));
+  if (rest.length > 0) {
+    const other = merged.get(OTHER_SECTION.id);
+    merged.set(OTHER_SECTION.id, { ...OTHER_SECTION, tools: [...(other?.tools ?? []), ...rest] });
+  }
+  for (const { id, name, tools } of merged.values()) {
+    for (const tool of tools.flatMap((one) => versions.get(one) ?? [])) tool.section = { id, name };
+  }
+  const shown = (id: string) => versions.get(id)?.some(({ hidden }) => !hidden) ?? false;
+  return [...merged.values()]
+    .map((section) => ({ ...section, tools: [...new Set(section.tools)].filter(shown) }))
+    .filter(({ tools }) => tools.length > 0);
+}
+
+/** `1.0.10` after `1.0.9`, `1.0.0+galaxy1` after `1.0.0`. */
+export function compareVersions(a: string, b: string): number {
+  const parts = (version: string) => version.split(/[.+_-]/);
+  const [left, right] = [parts(a), parts(b)];
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const [x, y] = [left[i], right[i]];
+    if (x === undefined || y === undefined) return x === undefined ? -1 : 1;
+    const [m, n] = [Number(x), Number(y)];
+    const order = Number.isNaN(m) || Number.isNaN(n) ? x.localeCompare(y, 'en', { numeric: true }) : m - n;
+    if (order !== 0) return order;
+  }
+  return 0;
+}

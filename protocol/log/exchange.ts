@@ -1,0 +1,224 @@
+/**
+ * `/galaxy/log/1`: how entries travel. A node pushes its journal to its log partners and the repository; a node that
+ * takes an account over asks holders what they have and reads it. Runs are verified by whoever receives them
+ * (account-log.ts), so this file only carries, bounds and authorises. See docs/protocol/log.md.
+ */
+import { z } from 'zod';
+import type { Clock } from '../runtime/clock.js';
+import { defineErrors } from '../runtime/errors.js';
+import type { Host } from '../runtime/host.js';
+import type { Logger } from '../runtime/logger.js';
+import type { Store } from '../runtime/store.js';
+import { LIMITS } from '../wire/limits.js';
+import { answer, call, defineCall, serveCalls } from '../wire/rpc.js';
+import type { AccountLog, SegmentRun, Vector } from './account-log.js';
+import { type SegmentKey, segmentKeyText } from './entry.js';
+import { segmentKeySchema, vectorSchema } from './segment.js';
+
+export const exchangeErrors = defineErrors('exchange', {
+  'not-allowed': {
+    kind: 'forbidden',
+    say: 'This log is not served to you: {reason}.',
+    mend: 'Only the home, its placed holders and the repository may read it.',
+  },
+  'not-held': { kind: 'not-found', say: 'Nothing of this segment is here.', mend: 'Ask another holder.' },
+});
+
+const protocol = 'log';
+const RUNS_MAX = 512;
+const base64 = z.string().max(LIMITS.log.messageBytesMax);
+const accountId = z.string().regex(/^[0-9a-f]{16}$/);
+const writerId = z.string().regex(/^[0-9a-f]{16}$/);
+const storeId = z.string().regex(/^[0-9a-f]{32}$/);
+const position = z.number().int().nonnegative();
+
+const wireRun = z.object({
+  key: segmentKeySchema,
+  lease: z.string().min(1).max(16_384),
+  base: vectorSchema,
+  from: z.number().int().positive(),
+  entries: z.array(base64).max(100_000),
+  head: z.string().min(1).max(16_384),
+});
+
+export const logCalls = {
+  /** Journal positions `after` < p ≤ `through` of one writer of the caller, as runs. Answers after the fsync. */
+  push: defineCall({
+    protocol,
+    name: 'push',
+    request: z.object({ writer: writerId, after: position, through: position, runs: z.array(wireRun).max(RUNS_MAX) }),
+    response: z.object({ position, storeId }),
+  }),
+  /** How far the callee follows that writer of the caller. */
+  position: defineCall({
+    protocol,
+    name: 'position',
+    request: z.object({ writer: writerId }),
+    response: z.object({ position, storeId }),
+  }),
+  /** Runs outside any journal: an account's older segments for a new holder. */
+  offer: defineCall({
+    protocol,
+    name: 'offer',
+    request: z.object({ runs: z.array(wireRun).max(RUNS_MAX) }),
+    response: z.object({ storeId }),
+  }),
+  /** What the callee has of an account. */
+  vector: defineCall({
+    protocol,
+    name: 'vector',
+    request: z.object({ account: accountId }),
+    response: z.object({ vector: vectorSchema, storeId }),
+  }),
+  read: defineCall({
+    protocol,
+    name: 'read',
+    request: z.object({ key: segmentKeySchema, from: z.number().int().positive() }),
+    response: z.object({ run: wireRun }),
+  }),
+} as const;
+
+/** Base64 grows by a third, and lease, base and head come on top. */
+export const READ_BYTES_MAX = LIMITS.log.messageBytesMax / 4;
+
+const NS_FOLLOWED = 'log.followed';
+
+export interface LogExchangePolicy {
+  /** May `peer` read the account's entries? A reason when not. */
+  mayRead(peer: string, account: string): string | undefined;
+  /** May `peer` store entries here? A reason when not. */
+  mayPush(peer: string): string | undefined;
+}
+
+/** Serves `/galaxy/log/1`. Positions followed are kept in the store, written after the entries they stand for. */
+export async function serveLog(deps: {
+  host: Pick<Host, 'handle'>;
+  log: AccountLog;
+  store: Store;
+  clock: Clock;
+  logger: Logger;
+  storeId: string;
+  policy: LogExchangePolicy;
+}): Promise<void> {
+  const { log, store, policy } = deps;
+  const followed = async (peer: string, writer: string): Promise<number> => {
+    const bytes = await store.get(NS_FOLLOWED, `${peer}/${writer}`);
+    return bytes === undefined ? 0 : position.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  };
+  const take = async (peer: string, runs: z.output<typeof wireRun>[]) => {
+    const reason = policy.mayPush(peer);
+    if (reason !== undefined) throw exchangeErrors('not-allowed', { reason });
+    for (const run of runs) await log.receive(fromWire(run));
+  };
+  await serveCalls({ host: deps.host, clock: deps.clock, log: deps.logger }, protocol, [
+    answer(logCalls.push, async ({ writer, after, through, runs }, { peer }) => {
+      const here = await followed(peer, writer);
+      // A gap: the sender has a newer idea of this holder than the holder itself. It starts again from here.
+      if (after > here) return { position: here, storeId: deps.storeId };
+      await take(peer, runs);
+      const now = Math.max(here, through);
+      await store.commit([{ ns: NS_FOLLOWED, key: `${peer}/${writer}`, value: JSON.stringify(now) }]);
+      return { position: now, storeId: deps.storeId };
+    }),
+    answer(logCalls.position, async ({ writer }, { peer }) => ({
+      position: await followed(peer, writer),
+      storeId: deps.storeId,
+    })),
+    answer(logCalls.offer, async ({ runs }, { peer }) => {
+      await take(peer, runs);
+      return { storeId: deps.storeId };
+    }),
+    answer(logCalls.vector, async ({ account }, { peer }) => {
+      allow(policy.mayRead(peer, account));
+      return { vector: await log.vector(account), storeId: deps.storeId };
+    }),
+    answer(logCalls.read, async ({ key, from }, { peer }) => {
+      allow(policy.mayRead(peer, key.account));
+      const run = await log.read(key, from, READ_BYTES_MAX);
+      if (run === undefined || run.entries.length === 0) throw exchangeErrors('not-held');
+      return { run: toWire(run) };
+    }),
+  ]);
+}
+
+/** The calling side. */
+export class LogExchange {
+  constructor(private readonly deps: { host: Pick<Host, 'openStream'>; log: AccountLog }) {}
+
+  push(
+    peer: string,
+    push: { writer: string; after: number; through: number; runs: SegmentRun[] },
+    signal: AbortSignal,
+  ): Promise<{ position: number; storeId: string }> {
+    return call(this.deps.host, peer, logCalls.push, { ...push, runs: push.runs.map(toWire) }, signal);
+  }
+
+  position(peer: string, writer: string, signal: AbortSignal): Promise<{ position: number; storeId: string }> {
+    return call(this.deps.host, peer, logCalls.position, { writer }, signal);
+  }
+
+  async vector(peer: string, account: string, signal: AbortSignal): Promise<Vector> {
+    return (await call(this.deps.host, peer, logCalls.vector, { account }, signal)).vector;
+  }
+
+  /**
+   * Brings everything a holder has of the account and this process lacks. Returns how many entries were asked for.
+   * Segments of an older base come first, by key order, so an interruption leaves valid prefixes.
+   */
+  async pull(peer: string, account: string, signal: AbortSignal): Promise<number> {
+    const theirs = await this.vector(peer, account, signal);
+    const ours = await this.deps.log.vector(account);
+    let entries = 0;
+    for (const name of Object.keys(theirs).sort()) {
+      const wanted = theirs[name]?.seq ?? 0;
+      let have = ours[name]?.seq ?? 0;
+      while (have < wanted) {
+        const { run } = await call(this.deps.host, peer, logCalls.read, { key: keyOf(name), from: have + 1 }, signal);
+        const taken = await this.deps.log.receive(fromWire(run));
+        if (taken.seq <= have) break;
+        entries += taken.seq - have;
+        have = taken.seq;
+      }
+    }
+    return entries;
+  }
+
+  /** Sends a holder everything of the account that it lacks. */
+  async offerAccount(peer: string, account: string, signal: AbortSignal): Promise<number> {
+    const theirs = await this.vector(peer, account, signal);
+    const ours = await this.deps.log.vector(account);
+    let entries = 0;
+    for (const name of Object.keys(ours).sort()) {
+      const wanted = ours[name]?.seq ?? 0;
+      let have = theirs[name]?.seq ?? 0;
+      while (have < wanted) {
+        const run = await this.deps.log.read(keyOf(name), have + 1, READ_BYTES_MAX);
+        if (run === undefined || run.entries.length === 0) break;
+        await call(this.deps.host, peer, logCalls.offer, { runs: [toWire(run)] }, signal);
+        entries += run.entries.length;
+        have = run.from + run.entries.length - 1;
+      }
+    }
+    return entries;
+  }
+}
+
+function allow(reason: string | undefined): void {
+  if (reason !== undefined) throw exchangeErrors('not-allowed', { reason });
+}
+
+function toWire(run: SegmentRun): z.input<typeof wireRun> {
+  return { ...run, entries: run.entries.map((bytes) => Buffer.from(bytes).toString('base64')) };
+}
+
+function fromWire(run: z.output<typeof wireRun>): SegmentRun {
+  return { ...run, entries: run.entries.map((text) => new Uint8Array(Buffer.from(text, 'base64'))) };
+}
+
+/** The inverse of `segmentKeyText`; the vector's schema has checked the shape. */
+function keyOf(name: string): SegmentKey {
+  const [account, epoch, writer] = name.split('/') as [string, string, string];
+  const key = { account, epoch: Number(epoch), writer };
+  if (segmentKeyText(key) !== name) throw new Error(`${name} is not a segment key`);
+  return key;
+}

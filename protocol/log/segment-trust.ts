@@ -1,0 +1,30 @@
+/** The log's view of trust, on the project's tokens: leases and signed heads. */
+import { checkLease } from '../trust/lease.js';
+import { openToken, type Signer, signToken } from '../trust/signed.js';
+import type { SegmentKey } from './entry.js';
+import { logErrors } from './errors.js';
+import { segmentHeadSchema } from './segment.js';
+import type { SegmentTrust } from './trust.js';
+
+const HEAD = 'head';
+
+export interface SegmentTrustDeps {
+  signer: Signer;
+  /** PeerId of the network's coordinator; undefined while this process belongs to no network. */
+  coordinator: () => string | undefined;
+}
+
+export function createSegmentTrust({ signer, coordinator }: SegmentTrustDeps): SegmentTrust {
+  return {
+    self: signer.peerId,
+    signHead: ({ account, epoch, writer, seq, hash }) => signToken(signer, HEAD, { account, epoch, writer, seq, hash }),
+    openHead: (token) => openToken(token, HEAD, segmentHeadSchema),
+    checkLease(token: string, key: SegmentKey) {
+      const lease = checkLease(token, { coordinator: coordinator() });
+      if (lease.account !== key.account || lease.epoch !== key.epoch) {
+        throw logErrors('wrong-lease', { account: key.account, epoch: key.epoch });
+      }
+      return { node: lease.node };
+    },
+  };
+}

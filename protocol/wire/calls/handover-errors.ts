@@ -1,0 +1,45 @@
+/** Refusals of `/galaxy/handover/1`, and of a receipt. */
+import { defineErrors } from '../../runtime/errors.js';
+
+export const handoverErrors = defineErrors('handover', {
+  'not-draining': {
+    kind: 'conflict',
+    say: 'The node has not announced a drain.',
+    mend: 'Start the drain with `galaxy-node drain`.',
+  },
+  'too-few-domains': {
+    kind: 'conflict',
+    say: '{domains} other institution(s) or repositories serve now, {copies} are needed.',
+    mend: 'Wait for another node, or drain with `--accept-copies {domains}` and accept the risk.',
+  },
+  'no-new-home': {
+    kind: 'unavailable',
+    say: 'No serving node can take over the account {account}.',
+    mend: 'Wait until another node serves.',
+  },
+  'accounts-left': {
+    kind: 'conflict',
+    say: '{count} account(s) still have their home on this node.',
+    mend: 'Hand them over first.',
+  },
+  'not-safe': {
+    kind: 'conflict',
+    say: '{objects} object(s) with {bytes} bytes are not safe elsewhere yet (first: {first}).',
+    mend: 'Go on copying and ask again.',
+  },
+  'inventory-order': {
+    kind: 'bad-request',
+    say: 'The inventory is not sorted, or a page is missing: {reason}.',
+    mend: 'Send it again from the start.',
+  },
+  'inventory-too-large': {
+    kind: 'too-large',
+    say: 'The inventory has more than {max} objects.',
+    mend: 'Report this: the limit has to be raised.',
+  },
+  'receipt-invalid': {
+    kind: 'corrupt',
+    say: 'The receipt is not valid: {reason}.',
+    mend: 'Do not delete the data folder.',
+  },
+});

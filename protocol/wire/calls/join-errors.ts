@@ -1,0 +1,30 @@
+/** Refusals of `/galaxy/join/1`. */
+import { defineErrors } from '../../runtime/errors.js';
+
+export const joinErrors = defineErrors('join', {
+  'unknown-invitation': {
+    kind: 'untrusted',
+    say: 'The coordinator does not know this invitation.',
+    mend: 'Ask the operator for a new line; check that all of it was pasted.',
+  },
+  'used-invitation': {
+    kind: 'untrusted',
+    say: 'This invitation was used by another node.',
+    mend: 'Ask the operator for a new one: each is for one node.',
+  },
+  'expired-invitation': {
+    kind: 'untrusted',
+    say: 'This invitation has expired.',
+    mend: 'Ask the operator for a new one.',
+  },
+  revoked: {
+    kind: 'untrusted',
+    say: 'This node was revoked from the network.',
+    mend: 'Ask the operator; a return needs a new invitation and `galaxy-node rejoin` (new key, new number).',
+  },
+  'wrong-network': {
+    kind: 'untrusted',
+    say: 'The invitation is for another network.',
+    mend: 'Check the line.',
+  },
+});
