@@ -4,7 +4,7 @@ import '../protocol/runtime/polyfill.js';
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
-import { type Coordinator, createCoordinator } from '../coordinator/coordinator.js';
+import type { Coordinator } from '../coordinator/coordinator.js';
 import {
   COORDINATOR_ENVIRONMENT_PREFIX,
   COORDINATOR_OPTIONS,
@@ -20,6 +20,7 @@ import { loadNodeKey } from '../protocol/trust/identity.js';
 import { initFolder, KEY_FILES } from '../protocol/trust/init-folder.js';
 import { type CommonFlags, dataFlags, printResult, readOptions, renderOptions } from './options.js';
 import { peerTable } from './peer-table.js';
+import { amount } from './progress.js';
 import { type Running, runCommand, runUntilStopped } from './run.js';
 
 const SOURCES = {
@@ -156,7 +157,7 @@ receipt
         throw commandErrors('unreadable', { file, reason: cause.message }, { cause });
       });
       const verified = verifyReceipt(text, flags.coordinator);
-      printResult(flags, verified, () => verified.text);
+      printResult(flags, verified, () => receiptText(verified));
       return 0;
     }, flags),
   );
@@ -173,6 +174,13 @@ dataFlags(config.command('show'))
     }, flags),
   );
 
+function receiptText({ receipt, signer }: ReturnType<typeof verifyReceipt>): string[] {
+  return [
+    `Valid. Signed by ${signer}, the coordinator of "${receipt.network}", at ${new Date(receipt.issuedAt).toISOString()}.`,
+    `${receipt.name} (${receipt.node}) was drained: ${receipt.blobs} blobs, ${amount(receipt.bytes, 'bytes')}, ${receipt.accounts} accounts.`,
+  ];
+}
+
 async function start(options: CoordinatorOptions, folder: DataFolder, flags: CommonFlags): Promise<Running> {
   const log = createLogger({ level: options.logLevel, name: 'galaxy-coordinator' });
   const key = await loadNodeKey(folder.file(KEY_FILES.coordinator));
@@ -181,6 +189,7 @@ async function start(options: CoordinatorOptions, folder: DataFolder, flags: Com
   }
   folder.lock(new Date().toISOString());
   try {
+    const { createCoordinator } = await import('../coordinator/coordinator.js');
     const coordinator = await createCoordinator(options, { folder, key, log });
     let finish: () => void = () => {};
     const done = new Promise<void>((resolve) => {

@@ -2,7 +2,6 @@
 /** The institution's command. Flags → options → node/node.ts; commands beside a running node go through its control socket. */
 import '../protocol/runtime/polyfill.js';
 import { Command, Option } from 'commander';
-import { createNode, openCore } from '../node/node.js';
 import { NODE_ENVIRONMENT_PREFIX, NODE_OPTIONS, type NodeOptions } from '../node/options.js';
 import { callControl } from '../protocol/runtime/control.js';
 import { DataFolder } from '../protocol/runtime/data-folder.js';
@@ -17,6 +16,11 @@ const SOURCES = { specs: NODE_OPTIONS, prefix: NODE_ENVIRONMENT_PREFIX, configNa
 
 function optionsOf(flags: CommonFlags): { options: NodeOptions; folder: string; configFile: string | undefined } {
   return readOptions(SOURCES, flags);
+}
+
+/** Loaded by the commands that need it: help and questions to a running node stay quick. */
+function loadNode() {
+  return import('../node/node.js');
 }
 
 function init(folder: string, flags: CommonFlags, overrides: Record<string, unknown>) {
@@ -92,6 +96,7 @@ Example:
           }
         }
         const { options, folder } = optionsOf({ ...flags, overrides });
+        const { createNode } = await loadNode();
         const node = await createNode(options, DataFolder.open(folder, 'node'));
         await node.start();
         if (flags.json)
@@ -159,6 +164,7 @@ async function joinStopped(
   line: string,
   onProgress: (progress: Record<string, unknown>) => void,
 ): Promise<Joined> {
+  const { openCore } = await loadNode();
   const core = await openCore(options, DataFolder.open(folder, 'node'));
   try {
     return { ...(await core.join(line, onProgress)), running: false };
@@ -281,6 +287,7 @@ async function beside(
 ): Promise<unknown> {
   const { options, folder } = optionsOf(flags);
   if (DataFolder.running(folder)) return callControl(folder, command, args);
+  const { openCore } = await loadNode();
   const core = await openCore(options, DataFolder.open(folder, 'node'));
   try {
     return await core.commands[command](args);

@@ -18,6 +18,7 @@ import { Places, TunnelAgent } from '../protocol/wire/http-tunnel.js';
 import { Counters } from './counters.js';
 import { dashboardPages, type PeerListing } from './dashboard/pages.js';
 import { Directory } from './directory.js';
+import { Drains } from './drains.js';
 import { coordinatorErrors } from './errors.js';
 import { Homes } from './homes.js';
 import { Gateway } from './http/gateway.js';
@@ -27,6 +28,8 @@ import { locate, openGeoDatabase, parseCidr, parseLocation, parseLocationTable }
 import { NAMESPACES } from './namespaces.js';
 import type { CoordinatorOptions } from './options.js';
 import { serveDirectory } from './peers/directory.js';
+import { serveHandover } from './peers/handover.js';
+import { NetworkHolders } from './peers/holders.js';
 import { serveLobby } from './peers/lobby.js';
 import { serveMembers } from './peers/members.js';
 import { ReachabilityCheck } from './peers/reachability.js';
@@ -172,9 +175,24 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
       { clock, random, fetch: deps.fetch ?? fetch },
       { allowPlainHttp: options.allowPlainHttp },
     );
+    const drains = new Drains(
+      {
+        registry,
+        directory,
+        counters,
+        store,
+        queries: new NetworkHolders({ host, repository, clock }),
+        signer: key,
+        clock,
+        random,
+        log,
+      },
+      { network, copies: options.copies },
+    );
     const agent = new TunnelAgent({ host, clock }, { streamsPerPeerMax: options['gateway.streamsPerNodeMax'] });
     const places = new Places({ placesMax: options['gateway.streamsPerNodeMax'], waitingMax: WAITING_PER_NODE_MAX });
-    const networkUrl = (): string => options.publicUrl?.replace(/\/$/, '') ?? door.address ?? `http://${options.listen}`;
+    const networkUrl = (): string =>
+      options.publicUrl?.replace(/\/$/, '') ?? door.address ?? `http://${options.listen}`;
     const listing = (): PeerListing => ({
       network,
       now: clock.now(),
@@ -228,6 +246,7 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
       start: async () => {
         await serveMembers({ host, members, clock, log });
         await serveDirectory({ host, directory, registry, homes, sessions, signIn, clock, log });
+        await serveHandover({ host, drains, homes, directory, registry, clock, log });
         await serveLobby(
           { lobby, host, invitations, members, reachability, clock, log },
           { network, networkKey, networkUrl },

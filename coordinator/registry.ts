@@ -128,6 +128,8 @@ interface Entry {
   load: PeerLoad | undefined;
   url: UrlCheck;
   logPartners: readonly string[];
+  /** Announced over `/galaxy/handover/1`: a digest that was under way does not call it off. */
+  drainAnnounced: boolean;
   /** Account → when it was sent there. */
   assigned: Map<string, number>;
 }
@@ -136,6 +138,8 @@ interface Entry {
 const ASSIGNED_MS = 30_000;
 const ASSIGNED_MAX = 10_000;
 const SWEEP_MS = 250;
+/** Two digests should come within this. */
+const LATE_HOLD_MS = 2000;
 
 export interface RegistryOptions extends Omit<PresenceRules, 'loopLateMs' | 'startedAtMs'> {
   peersMax: number;
@@ -148,6 +152,7 @@ export class Registry {
   private unsubscribe: (() => void) | undefined;
   private lastSweepMs = 0;
   private lateMs = 0;
+  private lateUntilMs = 0;
   startedAtMs = 0;
 
   constructor(
@@ -257,7 +262,10 @@ export class Registry {
     entry.record = { ...record, state: entry.record.state };
     if (!resumed || entry.record.state === 'joined') this.transition(entry, 'joining');
     entry.heard = { open: true, lastHeardMs: this.deps.clock.now() };
-    if (!resumed) entry.load = undefined;
+    if (!resumed) {
+      entry.load = undefined;
+      entry.drainAnnounced = false;
+    }
     this.judge(entry);
     this.emit(entry);
   }
@@ -275,7 +283,7 @@ export class Registry {
       this.persist(entry);
     }
     // 'drained' is the coordinator's word, never the leaver's.
-    const next = load.state === 'drained' ? 'draining' : load.state;
+    const next = load.state === 'drained' || entry.drainAnnounced ? 'draining' : load.state;
     if (next !== entry.record.state && EXITS[entry.record.state].includes(next) && next !== 'joining') {
       this.transition(entry, next);
     }
@@ -310,8 +318,14 @@ export class Registry {
   /** Asked by a door before the digest says so; the same as a digest that says draining. */
   draining(peerId: string): void {
     const entry = this.required(peerId);
+    entry.drainAnnounced = true;
     if (entry.record.state !== 'draining') this.transition(entry, 'draining');
     this.emit(entry);
+  }
+
+  /** The next digest says what it does instead. */
+  drainCancelled(peerId: string): void {
+    this.required(peerId).drainAnnounced = false;
   }
 
   /** The write that makes a peer drained, and what to do once it is on disk: receipts.ts puts both with its receipt. */
@@ -370,9 +384,13 @@ export class Registry {
 
   private sweep(): void {
     const now = this.deps.clock.monotonic();
-    // Remembered for one more sweep: what piled up while the loop was late is handled right after this.
-    this.lateMs = Math.max(0, now - this.lastSweepMs - SWEEP_MS);
+    const lateMs = Math.max(0, now - this.lastSweepMs - SWEEP_MS);
     this.lastSweepMs = now;
+    // Remembered for a while: what piled up while the loop was late must be handled before anybody is accused.
+    if (lateMs >= this.lateMs || now > this.lateUntilMs) {
+      this.lateMs = lateMs;
+      this.lateUntilMs = now + LATE_HOLD_MS;
+    }
     for (const entry of this.peers.values()) {
       const before = entry.presence;
       this.judge(entry);
@@ -431,6 +449,7 @@ export class Registry {
       load: undefined,
       url: unchecked(record.publicUrl),
       logPartners: [],
+      drainAnnounced: false,
       assigned: new Map(),
     };
     this.peers.set(peerId, entry);

@@ -7,9 +7,12 @@
  * Core never imports a door; where it needs one, it owns a small interface and this file hands the door in.
  */
 import { totalmem } from 'node:os';
+import { deadline } from '../protocol/runtime/clock.js';
 import { ControlServer } from '../protocol/runtime/control.js';
 import type { DataFolder } from '../protocol/runtime/data-folder.js';
+import { defineErrors } from '../protocol/runtime/errors.js';
 import type { Part } from '../protocol/runtime/lifecycle.js';
+import { acceptTunnel } from '../protocol/wire/http-tunnel.js';
 import { derivedId } from '../protocol/wire/ids.js';
 import { type ApiServer, createApiServer } from './api/server.js';
 import { type NodeCore, type NodeRuntime, openNodeCore, systemRuntime } from './core.js';
@@ -22,11 +25,27 @@ import { Histories } from './histories/histories.js';
 import { HANDLER_DEFAULTS, HandlerPool } from './jobs/handler-pool.js';
 import { JOB_DEFAULTS, JobManager } from './jobs/manager.js';
 import { noOtherHome } from './jobs/outbox.js';
+import { Joined } from './joined.js';
+import { type NetworkRecord, readNetworkRecord } from './network-record.js';
 import type { NodeOptions } from './options.js';
 import { joinNetwork } from './peers/join.js';
+import { CurrentHolders } from './replication/current-holders.js';
+import { Ledger } from './replication/ledger.js';
+import { Replication } from './replication/replication.js';
 import { createToolbox } from './toolbox/toolbox.js';
 import { type UserCommands, userCommands } from './user-commands.js';
 import { createWeb } from './web/web.js';
+
+const nodeErrors = defineErrors('node', {
+  alone: {
+    kind: 'unavailable',
+    say: 'The data {blob} is not on this node, and it belongs to no network.',
+    mend: 'Restore the data folder from a backup.',
+  },
+});
+
+/** How long a join waits until this node is listed as serving. */
+const REGISTER_WAIT_MS = 20_000;
 
 export interface NodeDescription {
   url: string;
@@ -60,7 +79,10 @@ export async function openCore(options: NodeOptions, folder: DataFolder): Promis
       joinNetwork(
         { key: core.key, store: core.store, clock: core.runtime.clock, log: core.runtime.logger },
         line,
-        { addresses: [...options['network.announce']], publicUrl: options.publicUrl },
+        {
+          addresses: [...options['network.announce']],
+          publicUrl: options.publicUrl === 'listen' ? null : options.publicUrl,
+        },
         onProgress,
       ),
     close: () => core.lifecycle.stop(),
@@ -88,13 +110,19 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
   const done = new Promise<void>((resolve) => {
     finish = resolve;
   });
+  let open: () => void = () => {};
+  const opening = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  /** Set while this node belongs to a network; see joined.ts. */
+  let joined: Joined | undefined;
 
   const datatypes = createDatatypes();
   const toolbox = await createToolbox({ datatypes, log: logger }, { folders: [...options['tools.folders']] });
   const pool = lifecycle.add(
     'job handlers',
     new HandlerPool(
-      { clock, random, log: logger },
+      { clock, log: logger },
       {
         ...HANDLER_DEFAULTS,
         handlers: options['jobs.handlers'],
@@ -103,6 +131,8 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
       },
     ),
   );
+  const bringBlob = (blob: string, signal: AbortSignal) =>
+    joined ? joined.bringBlob(blob, signal) : Promise.reject(nodeErrors('alone', { blob }));
   const jobs = lifecycle.add(
     'jobs',
     new JobManager(
@@ -113,8 +143,11 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
         blobs,
         toolbox,
         executor: pool,
-        sink: noOtherHome,
-        bringBlob: () => Promise.reject(new Error('no other node')),
+        sink: {
+          deliver: (account, outcome, signal) =>
+            joined ? joined.deliver(account, outcome, signal) : noOtherHome.deliver(account, outcome, signal),
+        },
+        bringBlob: (_account, blob, signal) => bringBlob(blob, signal),
         clock,
         logger,
         ids,
@@ -132,7 +165,16 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
   );
   const activity = new LocalJobActivity({ jobs, clock });
   const histories = new Histories({ log, ids, clock, activity });
-  const datasets = new Datasets({ log, ids, clock, activity, blobs, datatypes });
+  const datasets = new Datasets({
+    log,
+    ids,
+    clock,
+    activity,
+    jobs,
+    blobs,
+    datatypes,
+    bringBlob: (_account, blob, signal) => bringBlob(blob, signal),
+  });
   const collections = new Collections({ log, ids, clock, activity });
   const uploads = lifecycle.add(
     'uploads',
@@ -143,6 +185,16 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
         sizeMaxBytes: options['uploads.sizeMaxBytes'],
         minFreeBytes: options['storage.minFreeBytes'],
       },
+    ),
+  );
+
+  const holders = new CurrentHolders();
+  const ledger = lifecycle.add('ledger', new Ledger({ store, clock }));
+  const replication = lifecycle.add(
+    'replication',
+    new Replication(
+      { log, ledger, holders, blobs, clock, logger, paused: () => joined?.blobReplicator.isPaused() ?? false },
+      { copies: options['replication.copies'] },
     ),
   );
 
@@ -166,21 +218,59 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
       blobs,
       web,
     },
-    { listen: options.listen },
+    { listen: options.listen, opening },
   );
   let url = '';
+
+  const join = async (record: NetworkRecord) => {
+    membership.join(record);
+    core.keyRing.use(record.networkKey);
+    ids.setNodeNumber(record.nodeNumber);
+    identity.name = record.name;
+    joined = await Joined.create({
+      core,
+      record,
+      jobs,
+      ledger,
+      replication,
+      holders,
+      digest: () => {
+        const { queued, running, slots } = jobs.counts();
+        return {
+          state: 'serving' as const,
+          slots,
+          queued,
+          running,
+          freeBytes: blobs.usage().freeBytes,
+          atRiskBytes: replication.status().atRisk.bytes,
+          publicUrl: options.publicUrl,
+        };
+      },
+      acceptTunnel: (stream) => acceptTunnel(api.httpServer, stream, { clock }),
+    });
+    await joined.start();
+  };
+  // Listening comes first, because its port may be part of what the network is told; answering comes last.
   lifecycle.add('api', {
     start: async () => {
       url = (await api.start()).url;
+      if (options.publicUrl === 'listen') options.publicUrl = url;
     },
     stop: () => api.stop(),
+  });
+  lifecycle.add('network', {
+    start: async () => {
+      if (membership.record) await join(membership.record);
+      open();
+    },
+    stop: async () => joined?.stop(),
   });
 
   const describe = (): NodeDescription => ({
     url: options.publicUrl ?? url,
     name: identity.name,
     peerId: key.peerId,
-    addresses: [],
+    addresses: joined?.network.host.addresses() ?? [],
     network: membership.record?.network,
     toolProblems: toolbox.problems().length,
   });
@@ -191,12 +281,25 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
       { folder, log: logger },
       {
         ...userCommands(accounts),
+        join: async (args, progress, signal) => {
+          const result = await joinNetwork(
+            { key, store, clock, log: logger },
+            String(args.line),
+            { addresses: [...options['network.announce']], publicUrl: options.publicUrl },
+            progress,
+            signal,
+          );
+          const record = await readNetworkRecord(store);
+          if (joined === undefined && record !== undefined) await join(record);
+          await joined?.network.registration.whenRegistered(deadline(REGISTER_WAIT_MS, signal));
+          return { ...result, running: true };
+        },
         stop: async () => {
           // After the answer has left: the socket is closed by the stop itself.
           clock.after(50, finish);
           return {};
         },
-        status: async () => ({ ...describe(), ...jobs.counts(), ...blobs.usage(), text: [] }),
+        status: async () => ({ ...describe(), ...jobs.counts(), ...blobs.usage(), ...replication.status(), text: [] }),
       },
     ),
   );

@@ -17,9 +17,9 @@ export const NODE_OPTIONS = {
   brand: option(z.string().max(200), '', 'Text beside the Galaxy logo. Empty: the name.'),
   listen: option(hostPort, '127.0.0.1:8080', 'Address and port of the web interface and API. Port 0 takes a free one.'),
   publicUrl: option(
-    z.url({ protocol: /^https?$/ }).nullable(),
+    z.union([z.url({ protocol: /^https?$/ }), z.literal('listen')]).nullable(),
     null,
-    'The URL under which browsers reach this node. The coordinator checks it before it redirects users there.\nnull: users reach this node through the coordinator only.',
+    'The URL under which browsers reach this node. The coordinator checks it before it redirects users there.\n"listen": the address listened on. null: users reach this node through the coordinator only.',
   ),
   logLevel: option(
     z.enum(['silent', 'error', 'warn', 'info', 'debug']),

@@ -248,7 +248,8 @@ export class Gateway {
   private giveUp(reply: FastifyReply, outcome: Exclude<ProxyOutcome, { kind: 'answered' }>, visit: Visit): void {
     let error = outcome.error;
     if (outcome.kind === 'broken') error = gatewayErrors('node-failed');
-    else if (!isDomainError(error, 'tunnel/busy')) error = gatewayErrors('home-away', { reason: 'it cannot be reached' });
+    else if (!isDomainError(error, 'tunnel/busy'))
+      error = gatewayErrors('home-away', { reason: 'it cannot be reached' });
     visit.signal.throwIfAborted();
     writeRefusal(reply.raw, refusalOf(error));
   }

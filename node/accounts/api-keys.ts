@@ -62,7 +62,7 @@ export class Sealer {
 export async function openSealer(file: string, deps: { random: Random }): Promise<Sealer> {
   const refuse = (reason: string, cause?: unknown) => accountErrors('key-file', { file, reason }, { cause });
   try {
-    const partial = `${file}.${process.pid}.new`;
+    const partial = `${file}.${randomHex(deps.random, 4)}.new`;
     const exists = await stat(file).catch(() => undefined);
     if (exists === undefined) {
       const handle = await open(partial, 'wx', 0o600);

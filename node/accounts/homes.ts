@@ -44,7 +44,8 @@ export interface LogCourier {
 
 /** What must follow when an account comes or goes. */
 export interface HomeFollower {
-  adopted(account: string, view: AccountView): Promise<void>;
+  /** `from`: the former home, when it handed the account over; undefined after a merge. */
+  adopted(account: string, view: AccountView, from: string | undefined): Promise<void>;
   released(account: string): Promise<void>;
 }
 
@@ -172,7 +173,7 @@ export class Homes implements Part {
     await this.deps.log.adopted(account);
     const view = await this.deps.log.view(account);
     await this.settle(account, new Set([...view.list('history')].map(({ id }) => id)));
-    for (const follower of this.deps.followers) await follower.adopted(account, view);
+    for (const follower of this.deps.followers) await follower.adopted(account, view, from);
     this.deps.logger.info({ account, epoch: lease.epoch, holders: reached }, 'an account came home');
   }
 
@@ -188,7 +189,7 @@ export class Homes implements Part {
       this.toSettle.delete(account);
       await this.settle(account, histories);
       const view = await this.deps.log.view(account);
-      for (const follower of this.deps.followers) await follower.adopted(account, view);
+      for (const follower of this.deps.followers) await follower.adopted(account, view, undefined);
       this.deps.logger.info({ account, entries: entries.length }, 'what another node had of an account was merged');
     });
   }

@@ -46,7 +46,6 @@ export const displayRoutes: Routes<Uses> = (app, deps) => {
   for (const url of paths) {
     app.route({ method: ['GET', 'HEAD'], url, handler: (request, reply) => display(deps, request, reply) });
   }
-  app.get('/datasets/:id/preview', (request, reply) => display(deps, request, reply));
 };
 
 async function display(deps: Pick<ApiDeps, Uses>, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {

@@ -55,6 +55,8 @@ export interface ApiServerOptions extends AuthOptions {
   afterSignIn?: (signedIn: { account: string; home: string; here: boolean }) => Promise<string | undefined>;
   /** The network's address, once this node belongs to one: pages of an account that moved go there. */
   networkUrl?: () => string | undefined;
+  /** Requests wait until it resolves: this node listens before everything behind the API is up. */
+  opening?: Promise<void>;
   /** Further route files: those of other issues, and tests. */
   routes?: readonly RouteFile[];
 }
@@ -112,11 +114,16 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
   });
   readJsonBodies(app);
 
+  const node = headerText(`${deps.identity.name} (${deps.identity.peerId})`);
+  const stamp = (request: FastifyRequest, reply: FastifyReply) =>
+    reply.headers({
+      'x-galaxy-node': node,
+      'x-request-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'same-origin',
+    });
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-galaxy-node', headerText(`${deps.identity.name} (${deps.identity.peerId})`));
-    reply.header('x-request-id', request.id);
-    reply.header('x-content-type-options', 'nosniff');
-    reply.header('referrer-policy', 'same-origin');
+    stamp(request, reply);
   });
   app.addHook('onResponse', async (request, reply) => {
     const data = {
@@ -142,6 +149,7 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
       return reply.redirect(`${network}/network/go?to=${encodeURIComponent(request.url)}`, 302);
     }
     if (answer.retryAfter !== undefined) reply.header('retry-after', String(answer.retryAfter));
+    stamp(request, reply);
     // A handler that failed after it had begun to stream set a type of its own.
     return reply.code(answer.status).removeHeader('content-length').type('application/json').send(answer.body);
   };

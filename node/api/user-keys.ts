@@ -6,6 +6,7 @@ import { addressOf } from './auth.js';
 import type { ApiDeps } from './context.js';
 import { apiErrors } from './errors.js';
 import { galaxyTime } from './serializers/time.js';
+import { sendText } from './text.js';
 import { ownOrAny } from './users.js';
 
 type Key = components['schemas']['APIKeyModel'];
@@ -18,10 +19,10 @@ export function userKeyRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'account
     return accounts.createKey(account);
   };
 
-  app.get('/api/users/:id/api_key', async (request) => {
+  app.get('/api/users/:id/api_key', async (request, reply) => {
     const account = ownOrAny(request);
     await accounts.viewOf(account);
-    return (await accounts.keyOf(account))?.key ?? accounts.createKey(account);
+    return sendText(reply, (await accounts.keyOf(account))?.key ?? (await accounts.createKey(account)));
   });
   app.get('/api/users/:id/api_key/detailed', async (request, reply) => {
     const key = await accounts.keyOf(ownOrAny(request));
@@ -29,8 +30,8 @@ export function userKeyRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'account
     return { key: key.key, create_time: galaxyTime(key.createdAt) } satisfies Key;
   });
   app.get('/api/users/:id/api_key/inputs', async (request) => inputs((await accounts.keyOf(ownOrAny(request)))?.key));
-  app.post('/api/users/:id/api_key', create);
-  app.put('/api/users/:id/api_key', create);
+  app.post('/api/users/:id/api_key', async (request, reply) => sendText(reply, await create(request)));
+  app.put('/api/users/:id/api_key', async (request, reply) => sendText(reply, await create(request)));
   app.put('/api/users/:id/api_key/inputs', async (request) => inputs(await create(request)));
   app.delete('/api/users/:id/api_key', async (request, reply) => {
     await accounts.revokeKeys(ownOrAny(request));

@@ -8,6 +8,7 @@ import { requireAccount, requireAdmin, requireCaller } from './auth.js';
 import type { ApiDeps } from './context.js';
 import { apiErrors } from './errors.js';
 import { ANONYMOUS_USER, type AnonymousUser, type DetailedUser, detailedUser, plainUser } from './serializers/user.js';
+import { sendText } from './text.js';
 import { entityIdParam, flag, parse, whole } from './validation.js';
 
 type Usage = components['schemas']['UserQuotaUsage'];
@@ -125,12 +126,12 @@ export function userRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'accounts'>
     return reply.code(204).send();
   });
 
-  app.put('/api/users/:id/theme/:theme', async (request) => {
+  app.put('/api/users/:id/theme/:theme', async (request, reply) => {
     const account = ownOrAny(request);
     const { theme } = request.params as { theme: string };
     if (!THEME.test(theme)) throw apiErrors('bad-parameter', { parameter: 'theme', reason: 'is not a name' });
     await accounts.setPreferences(account, { theme });
-    return theme;
+    return sendText(reply, theme);
   });
 
   const favorites = async (request: FastifyRequest, change: (tools: string[]) => string[]): Promise<Favorites> => {

@@ -9,6 +9,7 @@ import type { AccountLog } from '../../protocol/log/account-log.js';
 import type { Draft, JsonObject } from '../../protocol/log/entry.js';
 import { type Clock, deadline } from '../../protocol/runtime/clock.js';
 import type { IdSource } from '../histories/histories.js';
+import type { JobService } from '../jobs/job.js';
 import { type ContentsPage, type ContentsQuery, selectItems } from './contents.js';
 import { copyDraft } from './copies.js';
 import type { Datatypes } from './datatypes.js';
@@ -20,6 +21,8 @@ export interface DatasetsDeps {
   ids: IdSource;
   clock: Clock;
   activity: JobActivity;
+  /** A job whose outputs are all deleted is not worth running. */
+  jobs: Pick<JobService, 'cancel'>;
   blobs: Pick<BlobStore, 'has' | 'path' | 'read'>;
   datatypes: Pick<Datatypes, 'get'>;
   /** Brings a blob of the account from another holder; absent on a stand-alone node. Resolves when it is here. */
@@ -116,6 +119,7 @@ export class Datasets {
 
   async delete(account: string, id: string, options: { purge: boolean }): Promise<DatasetFacts> {
     const { view } = await this.deps.log.append(account, (now) => deletion(existing(now, id), options.purge));
+    await this.cancelUseless(account, view, [id]);
     return this.get(view, id);
   }
 
@@ -123,7 +127,7 @@ export class Datasets {
   async deleteAll(account: string, ids: readonly string[], options: { purge: boolean }): Promise<BulkResult> {
     if (ids.length > BULK_ITEMS_MAX) throw datasetErrors('bulk-too-large', { max: BULK_ITEMS_MAX });
     const errors: BulkResult['errors'] = [];
-    await this.deps.log.append(account, (now) =>
+    const { view } = await this.deps.log.append(account, (now) =>
       ids.flatMap((id) => {
         const record = now.get('dataset', id);
         if (record) return deletion(record, options.purge);
@@ -131,6 +135,7 @@ export class Datasets {
         return [];
       }),
     );
+    await this.cancelUseless(account, view, ids);
     return { successes: ids.length - errors.length, errors };
   }
 
@@ -166,7 +171,7 @@ export class Datasets {
     if (action.operation === 'change_datatype') this.knownDatatype(action.datatype);
     const errors: BulkResult['errors'] = [];
     let successes = 0;
-    await this.deps.log.append(account, (now) => {
+    const { view } = await this.deps.log.append(account, (now) => {
       const drafts: Draft[] = [];
       for (const item of items) {
         const outcome = bulkDrafts(now, history, item, action);
@@ -178,6 +183,13 @@ export class Datasets {
       }
       return drafts;
     });
+    if (action.operation === 'delete' || action.operation === 'purge') {
+      await this.cancelUseless(
+        account,
+        view,
+        items.map(({ id }) => id),
+      );
+    }
     return { successes, errors };
   }
 
@@ -232,6 +244,18 @@ export class Datasets {
     const truncated = open.size > wanted;
     const lastLine = truncated ? text.lastIndexOf('\n') : -1;
     return { text: lastLine > 0 ? text.slice(0, lastLine + 1) : text, truncated };
+  }
+
+  private async cancelUseless(account: string, view: AccountView, deleted: readonly string[]): Promise<void> {
+    const jobs = new Set(deleted.map((id) => view.get('dataset', id)?.job));
+    for (const id of jobs) {
+      const job = id === undefined ? undefined : view.get('job', id);
+      if (job === undefined || job.outcome || job.cancelled) continue;
+      const outputs = Object.values(job.outputs).map((output) => view.get('dataset', output));
+      if (outputs.every((output) => output === undefined || output.deleted || output.purged)) {
+        await this.deps.jobs.cancel(account, job.id, 'All its outputs were deleted.');
+      }
+    }
   }
 
   private async here(account: string, blob: string, name: string, signal: AbortSignal | undefined): Promise<void> {

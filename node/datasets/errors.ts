@@ -8,11 +8,6 @@ export const datasetErrors = defineErrors('datasets', {
     say: 'There is no collection with id {id} here.',
     mend: 'Check the id.',
   },
-  'not-accessible': {
-    kind: 'forbidden',
-    say: 'You are not allowed to access this dataset.',
-    mend: 'Ask its owner to share it.',
-  },
   'not-in-history': {
     kind: 'not-found',
     say: 'The item {id} is not in that history.',

@@ -133,6 +133,8 @@ export class Uploads implements Part {
 
   /** Answers one TUS request of `account` on the raw connection. */
   async handle(account: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // tuspy sends an empty header where it has no metadata; the protocol knows only none.
+    if (request.headers['upload-metadata'] === '') delete request.headers['upload-metadata'];
     this.accounts.set(request, account);
     this.active += 1;
     try {

@@ -28,6 +28,11 @@ export const historyErrors = defineErrors('histories', {
     say: 'No history was named and there is no current one.',
     mend: 'Send history_id.',
   },
+  'too-large': {
+    kind: 'bad-request',
+    say: 'The history "{name}" has more than {max} datasets and is not copied at once.',
+    mend: 'Copy its datasets in parts.',
+  },
   'bad-slug': {
     kind: 'bad-request',
     say: 'The address "{slug}" cannot be used.',

@@ -48,7 +48,7 @@ export interface Reader {
 }
 
 const DEFAULT_NAME = 'Unnamed history';
-/** What one import or copy may bring along; a larger one is done in parts. */
+/** What one copy may bring along. */
 const COPY_ITEMS_MAX = 10_000;
 
 export class Histories {
@@ -95,7 +95,9 @@ export class Histories {
   }
 
   delete(account: string, id: string, options: { purge: boolean }): Promise<HistoryRecord> {
-    return this.changeEach(account, [id], (record) => deletion(record, options.purge)).then(([record]) => record!);
+    return this.changeEach(account, [id], (record, now) => deletion(now, record, options.purge)).then(
+      ([record]) => record!,
+    );
   }
 
   undelete(account: string, id: string): Promise<HistoryRecord> {
@@ -104,7 +106,7 @@ export class Histories {
 
   /** All or none: one unknown id refuses the whole batch. */
   deleteAll(account: string, ids: readonly string[], options: { purge: boolean }): Promise<HistoryRecord[]> {
-    return this.changeEach(account, ids, (record) => deletion(record, options.purge));
+    return this.changeEach(account, ids, (record, now) => deletion(now, record, options.purge));
   }
 
   undeleteAll(account: string, ids: readonly string[]): Promise<HistoryRecord[]> {
@@ -144,8 +146,8 @@ export class Histories {
       const items = source.view.items(source.record.id);
       const wanted = items.datasets
         .filter((dataset) => !dataset.purged && (options.includeDeleted || !dataset.deleted))
-        .sort((a, b) => hidOf(a) - hidOf(b))
-        .slice(0, COPY_ITEMS_MAX);
+        .sort((a, b) => hidOf(a) - hidOf(b));
+      if (wanted.length > COPY_ITEMS_MAX) throw historyErrors('too-large', { name: old, max: COPY_ITEMS_MAX });
       const copies = new Map<string, string>();
       for (const dataset of wanted) {
         const copy = copyDraft(source.view, dataset, {
@@ -339,10 +341,10 @@ export class Histories {
   private async changeEach(
     account: string,
     ids: readonly string[],
-    drafts: (record: HistoryRecord) => Draft[],
+    drafts: (record: HistoryRecord, now: AccountView) => Draft[],
   ): Promise<HistoryRecord[]> {
     const { view } = await this.deps.log.append(account, (now) =>
-      [...new Set(ids)].flatMap((id) => drafts(own(now, id))),
+      [...new Set(ids)].flatMap((id) => drafts(own(now, id), now)),
     );
     return ids.map((id) => own(view, id));
   }
@@ -358,10 +360,15 @@ function currentDraft(account: string, history: string): Draft {
   return { type: 'account.updated', payload: { id: account, currentHistory: history } };
 }
 
-function deletion(record: HistoryRecord, purge: boolean): Draft[] {
+function deletion(view: AccountView, record: HistoryRecord, purge: boolean): Draft[] {
   const drafts: Draft[] = [];
   if (!record.deleted) drafts.push({ type: 'history.updated', payload: { id: record.id, deleted: true } });
-  if (purge && !record.purged) drafts.push({ type: 'history.purged', payload: { id: record.id } });
+  if (!purge || record.purged) return drafts;
+  drafts.push({ type: 'history.purged', payload: { id: record.id } });
+  // What is in it no longer counts as used either.
+  for (const dataset of view.items(record.id).datasets) {
+    if (!dataset.purged) drafts.push({ type: 'dataset.purged', payload: { id: dataset.id } });
+  }
   return drafts;
 }
 

@@ -56,7 +56,7 @@ export function failedOutput(output: RunOutput, info: string): RunOutputResult {
 }
 
 export function isUndecided(extension: string): boolean {
-  return extension === 'auto' || extension === '_sniff_';
+  return extension === '' || extension === 'auto' || extension === '_sniff_';
 }
 
 export function explain(error: unknown): string {

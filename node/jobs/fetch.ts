@@ -30,6 +30,9 @@ const GZIP_INSIDE = new Set([
   'tar.gz',
 ]);
 
+/** Types whose gzip form Galaxy sniffs as a type of its own (`auto_compressed_types`); a bed or a table is unpacked. */
+const KEPT_WHEN_FOUND = /^(fastq\w*|fasta|gff3|gtf)\.gz$/;
+
 export interface FetchOptions {
   bytesMax: number;
   signal: AbortSignal;
@@ -69,7 +72,7 @@ async function convert(
   const container = await containerOf(file);
   if (container === 'gzip' && item.autoDecompress) {
     const type = isAuto ? await deps.datatypes.sniff(file) : output.extension;
-    if (!staysCompressed(type)) {
+    if (!staysCompressed(type, isAuto)) {
       file = `${output.file}.plain`;
       await gunzip(item.source, file, options);
       info = 'The file was decompressed.';
@@ -148,8 +151,10 @@ async function containerOf(file: string): Promise<Container | undefined> {
   return text === '\u00fd7zXZ\u0000' ? 'xz' : undefined;
 }
 
-function staysCompressed(extension: string): boolean {
-  return extension.endsWith('.gz') || extension.endsWith('.bgz') || GZIP_INSIDE.has(extension);
+/** A type that was asked for is kept; of those found by looking, what Galaxy would keep too. */
+function staysCompressed(extension: string, isAuto: boolean): boolean {
+  if (GZIP_INSIDE.has(extension)) return true;
+  return isAuto ? KEPT_WHEN_FOUND.test(extension) : extension.endsWith('.gz') || extension.endsWith('.bgz');
 }
 
 function isText(deps: { datatypes: Datatypes }, extension: string): boolean {

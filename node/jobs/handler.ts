@@ -121,8 +121,8 @@ export class Handler {
     this.sendStarted(spec, run, startedAt);
     const end = await run.ended;
     const endedAt = clock.now();
-    // A tool that was ended may have left something outside its group; one that ended by itself is not worth the search.
-    if (end.stopped !== undefined) sweep(spec.folder);
+    // What left its process group may still hold an output open, and would write into a blob later.
+    sweep(spec.folder);
     const stdout = await readLog(paths.stdout, end.stdoutBytes);
     const stderr = await readLog(paths.stderr, end.stderrBytes);
     const base = { exitCode: end.exitCode, stdout, stderr, startedAt, endedAt };

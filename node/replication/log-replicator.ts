@@ -78,6 +78,32 @@ export class LogReplicator implements Part {
     for (const worker of this.workers.values()) worker.wakeup.wake();
   }
 
+  /** Resolves when every partner has confirmed everything written up to now; rejects with the signal's reason. */
+  async flushed(signal: AbortSignal): Promise<void> {
+    const wanted = await this.deps.log.writers();
+    const isFlushed = () =>
+      this.partners().length > 0 &&
+      this.partners().every((peer) =>
+        wanted.every(({ writer, last }) => (this.deps.ledger.logConfirmation(writer, peer)?.position ?? 0) >= last),
+      );
+    this.wakeAll();
+    if (isFlushed()) return;
+    await new Promise<void>((resolve, reject) => {
+      const settle = (act: () => void) => {
+        for (const release of releases) release();
+        signal.removeEventListener('abort', onAbort);
+        act();
+      };
+      const look = () => {
+        if (isFlushed()) settle(resolve);
+      };
+      const onAbort = () => settle(() => reject(signal.reason));
+      const releases = [this.deps.ledger.onChange(look), this.deps.holders.onChange(look)];
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
   private assign(): void {
     const holders = this.deps.holders.list();
     const repositories = holders.filter((holder) => holder.kind === 'repository' && holder.connected);

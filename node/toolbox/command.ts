@@ -5,7 +5,7 @@ import type { Value } from './cheetah/values.js';
 import { toolErrors, translated } from './errors.js';
 import type { LoadedTool } from './loaded.js';
 import { namesOf } from './names.js';
-import { planOutputs, type PlanDeps } from './outputs.js';
+import { type PlanDeps, planOutputs } from './outputs.js';
 import { OutputValue } from './template-values.js';
 import type { ExpandedJob, PreparedCommand } from './tool.js';
 
@@ -19,10 +19,17 @@ export interface CommandFiles {
  * Wrappers are written for bash, as Galaxy runs them (`set -o pipefail`, `<(…)`), where there is one. `sh` is asked for
  * because it is always there; what we ship needs no more.
  */
-const PREFER_BASH = 'if [ -z "${BASH_VERSION:-}" ] && [ -f "$0" ] && command -v bash >/dev/null 2>&1; then exec bash "$0"; fi';
+const PREFER_BASH =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's, not ours
+  'if [ -z "${BASH_VERSION:-}" ] && [ -f "$0" ] && command -v bash >/dev/null 2>&1; then exec bash "$0"; fi';
 const CONFIG_FOLDER = '.configs';
 
-export function prepareCommand(tool: LoadedTool, job: ExpandedJob, deps: PlanDeps, files: CommandFiles): PreparedCommand {
+export function prepareCommand(
+  tool: LoadedTool,
+  job: ExpandedJob,
+  deps: PlanDeps,
+  files: CommandFiles,
+): PreparedCommand {
   const { command } = tool;
   if (!command) throw toolErrors('foreign', { tool: tool.id });
   const names: Map<string, Value> = namesOf(tool, job, deps, {

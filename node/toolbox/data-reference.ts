@@ -40,7 +40,9 @@ function fromText(text: string, depth: number): ReadReferences {
   const trimmed = text.trim();
   if (trimmed.startsWith('{') || trimmed.startsWith('[')) {
     const parsed = parseJson(trimmed);
-    return parsed === undefined ? { wrong: 'The dataset is named by text that is not JSON.' } : readReferences(parsed, depth + 1);
+    return parsed === undefined
+      ? { wrong: 'The dataset is named by text that is not JSON.' }
+      : readReferences(parsed, depth + 1);
   }
   const reduced = /^__collection_reduce__\|(.+)$/.exec(trimmed);
   if (reduced?.[1]) return { references: [{ src: 'hdca', id: reduced[1] }] };

@@ -60,4 +60,3 @@ export function translated<T>(loading: boolean, work: () => T): T {
     throw toolErrors('template', { file, line, reason }, { cause: error });
   }
 }
-

@@ -35,7 +35,11 @@ const AGGRESSIVE: FailureRule[] = [
 /** Since this profile an exit code other than zero is a failure; before, anything on stderr is. */
 const EXIT_CODE_PROFILE = 16.04;
 
-export function failureRules(command: XmlElement | undefined, stdio: XmlElement | undefined, profile: string): FailureRule[] {
+export function failureRules(
+  command: XmlElement | undefined,
+  stdio: XmlElement | undefined,
+  profile: string,
+): FailureRule[] {
   const detect = command?.attributes.detect_errors ?? 'default';
   const own = stdio ? elements(stdio).map(ruleOf) : [];
   const modern = Number.parseFloat(profile) >= EXIT_CODE_PROFILE;
@@ -67,13 +71,9 @@ function ruleOf(given: XmlElement): FailureRule {
   const sources = source.split(',').map((one) => one.trim().toLowerCase());
   const [out, err] = [sources.includes('stdout') || sources.includes('output'), sources.includes('stderr')];
   const both = sources.includes('both') || out === err;
-  return {
-    when: 'output',
-    source: both ? 'both' : out ? 'stdout' : 'stderr',
-    pattern: pythonPattern(match, given, false).source,
-    level,
-    description,
-  };
+  // Python's pattern crosses as it was written; that it can be read is found out here and not after the job.
+  pythonPattern(match, given, false);
+  return { when: 'output', source: both ? 'both' : out ? 'stdout' : 'stderr', pattern: match, level, description };
 }
 
 function levelOf(given: XmlElement): Level {

@@ -1,9 +1,9 @@
 /** GET and POST /api/tools/{id}/build: the form that the client draws, filled as far as the user has filled it. */
 import type { JsonObject } from '../../protocol/log/entry.js';
 import { describeTool } from './describe.js';
+import { helpHtml } from './help.js';
 import type { LoadedTool } from './loaded.js';
 import { type ModelDeps, ParameterModels, stateInputs } from './parameter-model.js';
-import { helpHtml } from './help.js';
 import type { ToolContext } from './tool.js';
 
 export function toolForm(

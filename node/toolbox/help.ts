@@ -9,11 +9,11 @@ const HELP_CHARS_MAX = 200_000;
 export function helpHtml(help: string, format: string): string {
   const text = dedent(help.slice(0, HELP_CHARS_MAX));
   if (text.trim() === '') return '';
-  if (format === 'plain_text') return `<pre>${escape(text)}</pre>`;
+  if (format === 'plain_text') return `<pre>${escaped(text)}</pre>`;
   return blocks(text).map(render).join('\n');
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 }
 
@@ -99,7 +99,7 @@ function listItems(lines: readonly string[]): string[] {
 }
 
 function inline(text: string): string {
-  return escape(text)
+  return escaped(text)
     .replace(/``([^`]+)``/g, '<code>$1</code>')
     .replace(/`([^`&]+) &lt;(https?:[^&\s]+)&gt;`__?/g, '<a href="$2" target="_blank" rel="noopener">$1</a>')
     .replace(/\*\*([^*]+)\*\*/g, '<strong>$1</strong>')
@@ -109,7 +109,7 @@ function inline(text: string): string {
 function render(block: Block): string {
   switch (block.kind) {
     case 'literal':
-      return `<pre>${escape(dedent(block.lines.join('\n')))}</pre>`;
+      return `<pre>${escaped(dedent(block.lines.join('\n')))}</pre>`;
     case 'heading':
       return `<h${block.level + 1}>${inline(block.text)}</h${block.level + 1}>`;
     case 'rule':

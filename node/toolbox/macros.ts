@@ -39,12 +39,7 @@ export async function expandMacros(root: XmlElement, folder: string): Promise<Xm
   return withTokens(expanded, definitions.tokens);
 }
 
-async function define(
-  macros: XmlElement,
-  definitions: Definitions,
-  folder: string,
-  imported: Imports,
-): Promise<void> {
+async function define(macros: XmlElement, definitions: Definitions, folder: string, imported: Imports): Promise<void> {
   for (const child of elements(macros)) {
     if (child.name === 'import') {
       const found = await importFile(child, folder, imported);
@@ -65,16 +60,13 @@ async function define(
   }
 }
 
-async function importFile(
-  importing: XmlElement,
-  folder: string,
-  imported: Imports,
-): Promise<XmlElement> {
+async function importFile(importing: XmlElement, folder: string, imported: Imports): Promise<XmlElement> {
   const name = textOf(importing).trim();
   if (++imported.total.count > IMPORTS_MAX) throw malformed(`more than ${IMPORTS_MAX} imported files`, importing);
   const path = join(dirname(importing.file), name);
   const away = relative(folder, path);
-  if (isAbsolute(name) || away.startsWith('..')) throw malformed(`the import ${name} leaves the tool folder`, importing);
+  if (isAbsolute(name) || away.startsWith('..'))
+    throw malformed(`the import ${name} leaves the tool folder`, importing);
   if (imported.stack.includes(path)) throw malformed(`the import ${name} imports itself`, importing);
   let source: string;
   try {
@@ -86,7 +78,8 @@ async function importFile(
     throw malformed(`the imported file ${name} does not exist`, importing);
   }
   const root = parseXml(source, path);
-  if (root.name !== 'macros') throw malformed(`the imported file ${name} holds <${root.name}>, not <macros>`, importing);
+  if (root.name !== 'macros')
+    throw malformed(`the imported file ${name} holds <${root.name}>, not <macros>`, importing);
   return root;
 }
 
@@ -102,7 +95,11 @@ class Expander {
 
   constructor(private readonly macros: ReadonlyMap<string, XmlElement>) {}
 
-  children(nodes: readonly (XmlElement | XmlText)[], frame: Frame | undefined, level: number): (XmlElement | XmlText)[] {
+  children(
+    nodes: readonly (XmlElement | XmlText)[],
+    frame: Frame | undefined,
+    level: number,
+  ): (XmlElement | XmlText)[] {
     return nodes.flatMap((node) => {
       if (!isElement(node)) return [node];
       if (++this.made > ELEMENTS_MAX) throw malformed(`macros make more than ${ELEMENTS_MAX} elements`, node);
@@ -167,7 +164,9 @@ function withTokens(root: XmlElement, tokens: ReadonlyMap<string, string>): XmlE
     return {
       ...node,
       attributes,
-      children: node.children.map((child) => (isElement(child) ? walk(child) : { ...child, text: replaced(child.text) })),
+      children: node.children.map((child) =>
+        isElement(child) ? walk(child) : { ...child, text: replaced(child.text) },
+      ),
     };
   };
   return walk(root);

@@ -19,7 +19,12 @@ export interface NamesDeps {
   accepts: Accepts;
 }
 
-export function namesOf(tool: LoadedTool, job: ExpandedJob, deps: NamesDeps, options: NamesOptions): Map<string, Value> {
+export function namesOf(
+  tool: LoadedTool,
+  job: ExpandedJob,
+  deps: NamesDeps,
+  options: NamesOptions,
+): Map<string, Value> {
   const builder = new Builder(deps, options);
   const names = new Map<string, Value>(builder.group(tool.inputs, job.state).map(([key, value]) => [key, value]));
   const [first] = datasetsOf(job, deps.context);
@@ -38,7 +43,8 @@ export function namesOf(tool: LoadedTool, job: ExpandedJob, deps: NamesDeps, opt
 export function datasetsOf(job: ExpandedJob, context: ToolContext): ToolDataset[] {
   const seen = new Map<string, ToolDataset>();
   for (const { kind, id } of Object.values(job.inputs).flat()) {
-    const found = kind === 'dataset' ? [context.dataset(id)] : context.collection(id)?.elements.map(({ dataset }) => dataset);
+    const found =
+      kind === 'dataset' ? [context.dataset(id)] : context.collection(id)?.elements.map(({ dataset }) => dataset);
     for (const dataset of found ?? []) if (dataset) seen.set(dataset.record.id, dataset);
   }
   return [...seen.values()];

@@ -41,9 +41,15 @@ function parseData(child: XmlElement): LoadedOutput {
     filters: filters.map((filter) => textOf(filter).trim()),
     changeFormat: changes
       .filter((when) => when.attributes.input_dataset === undefined)
-      .map((when) => ({ input: required(when, 'input'), value: required(when, 'value'), format: required(when, 'format') })),
+      .map((when) => ({
+        input: required(when, 'input'),
+        value: required(when, 'value'),
+        format: required(when, 'format'),
+      })),
     labelTemplate:
-      labelText === undefined ? undefined : translated(true, () => compileTemplate(labelText, { file: child.file, line: child.line })),
+      labelText === undefined
+        ? undefined
+        : translated(true, () => compileTemplate(labelText, { file: child.file, line: child.line })),
     filterExpressions: filters.map((filter) => {
       const { text, place } = templateOf(filter);
       return translated(true, () => compileExpression(text, place));

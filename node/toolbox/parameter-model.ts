@@ -170,7 +170,9 @@ export class ParameterModels {
           falsevalue: parameter.attributes.falsevalue ?? 'false',
         };
       case 'select': {
-        const options = (parameter.options ?? []).map((option): JsonValue => [option.label, option.value, option.selected]);
+        const options = (parameter.options ?? []).map(
+          (option): JsonValue => [option.label, option.value, option.selected],
+        );
         return { ...selectModel(parameter), options };
       }
       case 'data_column':
@@ -295,7 +297,8 @@ export function stateInputs(models: readonly JsonObject[], prefix = ''): StateIn
       for (const [index, instance] of listOf(model.cache).entries()) {
         Object.assign(state, stateInputs(listOf(instance) as JsonObject[], `${path}_${index}|`));
       }
-    } else if (model.type === 'section') Object.assign(state, stateInputs(listOf(model.inputs) as JsonObject[], `${path}|`));
+    } else if (model.type === 'section')
+      Object.assign(state, stateInputs(listOf(model.inputs) as JsonObject[], `${path}|`));
     else state[path] = model.value ?? null;
   }
   return state;

@@ -15,7 +15,8 @@ export function defaultValue(parameter: LoadedParameter): JsonValue | undefined 
     case 'select':
       return defaultChoice(parameter);
     case 'data_column': {
-      if (parameter.value !== undefined) return parameter.multiple ? String(parameter.value).split(',') : String(parameter.value);
+      if (parameter.value !== undefined)
+        return parameter.multiple ? String(parameter.value).split(',') : String(parameter.value);
       if (parameter.optional) return null;
       if (parameter.attributes.accept_default === 'true') return parameter.multiple ? ['1'] : '1';
       return undefined;
@@ -47,7 +48,9 @@ export function checkValue(parameter: LoadedParameter, raw: JsonValue | undefine
   const probe = Array.isArray(value) ? value.join(',') : value;
   for (const validate of parameter.validators) {
     if (value === null && parameter.optional) break;
-    const wrong = validate(typeof probe === 'string' || typeof probe === 'number' || probe === null ? probe : String(probe));
+    const wrong = validate(
+      typeof probe === 'string' || typeof probe === 'number' || probe === null ? probe : String(probe),
+    );
     if (wrong !== undefined) return { wrong };
   }
   return typed;

@@ -167,7 +167,10 @@ function extras(child: XmlElement, type: SimpleType, known: Set<string>): Partia
 function refuseInner(inner: XmlElement, type: string): never {
   if (inner.name === 'options') {
     const source = Object.keys(inner.attributes).find((name) => name.startsWith('from_'));
-    throw unsupported(source ? `<options ${source}="${inner.attributes[source]}">` : `<options> in a ${type} parameter`, inner);
+    throw unsupported(
+      source ? `<options ${source}="${inner.attributes[source]}">` : `<options> in a ${type} parameter`,
+      inner,
+    );
   }
   throw unsupported(`<${inner.name}> in a ${type} parameter`, inner);
 }

@@ -59,7 +59,8 @@ export function repeatsIn(given: Given, name: string): Given[] | undefined {
 export function chosenCase(conditional: LoadedParameter, value: JsonValue): number | undefined {
   const test = conditional.test;
   const texts = [value === null ? '' : String(value)];
-  if (test?.type === 'boolean') texts.push((value === true ? test.attributes.truevalue : test.attributes.falsevalue) ?? '');
+  if (test?.type === 'boolean')
+    texts.push((value === true ? test.attributes.truevalue : test.attributes.falsevalue) ?? '');
   const index = (conditional.cases ?? []).findIndex((one) => texts.includes(one.value));
   return index < 0 ? undefined : index;
 }
@@ -126,7 +127,12 @@ function combine(axes: readonly Axis[]): ReadonlyMap<string, JsonValue>[] | unde
 }
 
 /** What makes several jobs of one parameter: a batch, or a collection where one dataset is taken. */
-function axisOf(path: string, parameter: LoadedParameter, raw: JsonValue | undefined, context: ToolContext): Axis | undefined {
+function axisOf(
+  path: string,
+  parameter: LoadedParameter,
+  raw: JsonValue | undefined,
+  context: ToolContext,
+): Axis | undefined {
   const batch = batchOf(raw);
   const isData = parameter.type === 'data' || parameter.type === 'hidden_data';
   if (!isData) return batch && { path, ...batch };

@@ -77,7 +77,8 @@ function validCharacters(given: XmlElement): Set<string> {
     for (const char of presetOf(preset.trim(), given)) characters.add(char);
   }
   for (const change of elements(given)) {
-    const value = change.attributes.value ?? (change.attributes.preset ? presetOf(change.attributes.preset, change) : undefined);
+    const value =
+      change.attributes.value ?? (change.attributes.preset ? presetOf(change.attributes.preset, change) : undefined);
     if (value === undefined) throw malformed(`<${change.name}> in <valid> needs a value or a preset`, change);
     if (change.name === 'add') for (const char of value) characters.add(char);
     else if (change.name === 'remove') for (const char of value) characters.delete(char);

@@ -95,7 +95,10 @@ export class DatasetValue extends TemplateObject {
       case 'extra_files_path':
         return `${this.path}_files`;
       case 'metadata':
-        return new Metadata({ ...content?.metadata, ...record.metadata, dbkey: genomeBuildOf(this.dataset) }, this.clean);
+        return new Metadata(
+          { ...content?.metadata, ...record.metadata, dbkey: genomeBuildOf(this.dataset) },
+          this.clean,
+        );
       case 'state':
         return content?.state ?? 'new';
       case 'is_collection':
@@ -328,4 +331,3 @@ export class ToolValue extends TemplateObject {
     return name === 'id' || name === 'name' || name === 'version' ? this.tool[name] : undefined;
   }
 }
-

@@ -159,6 +159,7 @@ export type FailureRule =
   | {
       when: 'output';
       source: 'stdout' | 'stderr' | 'both';
+      /** Python's regular expression as the wrapper has it; searched for ignoring case. */
       pattern: string;
       level: 'warning' | 'fatal' | 'fatal_oom' | 'log';
       description: string;

@@ -4,8 +4,10 @@
  * and the others work. `reload` builds a new set and then swaps it; a `Tool` from before goes on working.
  */
 import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describeError, isDomainError, printable } from '../../protocol/runtime/errors.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
+import { packageRoot } from '../../protocol/runtime/package.js';
 import type { Datatypes } from '../datasets/datatypes.js';
 import { prepareCommand } from './command.js';
 import { describeTool } from './describe.js';
@@ -25,8 +27,10 @@ export interface ToolboxDeps {
 }
 
 export interface ToolboxOptions {
-  /** The product's own folder first; a later folder's tool of the same id and version replaces an earlier one. */
+  /** After the bundled one; a later folder's tool of the same id and version replaces an earlier one. */
   folders: string[];
+  /** False: without the tools that this product brings. */
+  bundled?: boolean;
 }
 
 /** What one loading gave. */
@@ -38,6 +42,8 @@ interface Stock {
 }
 
 const PROBLEMS_MAX = 1000;
+/** Beside the sources and not beside the compiled code: XML is not compiled. */
+const BUNDLED = join(packageRoot(), 'node', 'toolbox', 'tools');
 
 export async function createToolbox(deps: ToolboxDeps, options: ToolboxOptions): Promise<Toolbox> {
   const { log } = deps;
@@ -47,7 +53,7 @@ export async function createToolbox(deps: ToolboxDeps, options: ToolboxOptions):
   let loading: Promise<void> | undefined;
 
   async function load(): Promise<void> {
-    const next = await loadStock(options.folders);
+    const next = await loadStock(options.bundled === false ? options.folders : [BUNDLED, ...options.folders]);
     for (const tool of [...next.versions.values()].flat()) known.set(tool, tool);
     stock = next;
     for (const problem of next.problems) log.warn({ ...problem }, 'a tool was not loaded');

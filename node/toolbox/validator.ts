@@ -24,10 +24,13 @@ export function parseValidator(given: XmlElement): Validate {
     }
     case 'length': {
       const [min, max] = [bound(given, 'min'), bound(given, 'max')];
-      return rule((value) => {
-        const length = [...String(value ?? '')].length;
-        return length >= min && length <= max;
-      }, `The text must be ${lengthRange(min, max)} characters long.`);
+      return rule(
+        (value) => {
+          const length = [...String(value ?? '')].length;
+          return length >= min && length <= max;
+        },
+        `The text must be ${lengthRange(min, max)} characters long.`,
+      );
     }
     case 'regex': {
       const pattern = pythonPattern(textOf(given).trim(), given, true);
@@ -59,7 +62,7 @@ function lengthRange(min: number, max: number): string {
 
 /** A Python pattern as JavaScript understands it; refused when that cannot be. `anchored`: as re.match reads it. */
 export function pythonPattern(source: string, at: XmlElement, anchored: boolean): RegExp {
-  const flags = /^\(\?([is]+)\)/.exec(source);
+  const flags = /^\(\?([ims]+)\)/.exec(source);
   const body = source
     .slice(flags?.[0].length ?? 0)
     .replace(/\(\?P</g, '(?<')

@@ -25,7 +25,8 @@ export function isElement(node: XmlElement | XmlText): node is XmlElement {
 
 /** The root element. Throws `toolbox/wrapper`. */
 export function parseXml(source: string, file: string): XmlElement {
-  if (source.length > WRAPPER_BYTES_MAX) throw malformed(`it is larger than ${WRAPPER_BYTES_MAX} bytes`, { file, line: 1 });
+  if (source.length > WRAPPER_BYTES_MAX)
+    throw malformed(`it is larger than ${WRAPPER_BYTES_MAX} bytes`, { file, line: 1 });
   if (/<!DOCTYPE[^>[]*\[/i.test(source)) throw malformed('it declares entities of its own', { file, line: 1 });
   let message = '';
   let line = 1;

@@ -10,10 +10,31 @@ import { element, elements, flag, parseXml, templateOf, textOf, type XmlElement 
 
 /** Understood, or without effect on what runs. */
 const KNOWN = new Set([
-  'description', 'macros', 'edam_topics', 'edam_operations', 'xrefs', 'creator', 'requirements', 'required_files', 'stdio',
-  'version_command', 'command', 'environment_variables', 'configfiles', 'inputs', 'outputs', 'tests', 'help', 'citations',
-  'trackster_conf', 'parallelism', 'options', 'uihints', 'icon', 'display',
-]); // biome-ignore format: one table
+  'description',
+  'macros',
+  'edam_topics',
+  'edam_operations',
+  'xrefs',
+  'creator',
+  'requirements',
+  'required_files',
+  'stdio',
+  'version_command',
+  'command',
+  'environment_variables',
+  'configfiles',
+  'inputs',
+  'outputs',
+  'tests',
+  'help',
+  'citations',
+  'trackster_conf',
+  'parallelism',
+  'options',
+  'uihints',
+  'icon',
+  'display',
+]);
 
 /** Tools whose work the node does itself. */
 const INTERNAL = new Set(['upload1', '__DATA_FETCH__']);
@@ -26,7 +47,8 @@ export async function readWrapper(source: string, file: string, folder: string):
   const root = await expandMacros(parsed, folder);
   const { id, name, version = '1.0.0', profile = DEFAULT_PROFILE, tool_type: toolType } = root.attributes;
   if (!id) throw malformed('the tool has no id', root);
-  if (id.length > 255 || version.length > 255) throw malformed('the id or the version is longer than 255 characters', root);
+  if (id.length > 255 || version.length > 255)
+    throw malformed('the id or the version is longer than 255 characters', root);
   const internal = toolType === 'node';
   if (internal && !INTERNAL.has(id)) throw unsupported('tool_type="node" for a tool that is not the node\'s own', root);
   if (toolType !== undefined && !internal) throw unsupported(`tool_type="${toolType}"`, root);
@@ -86,7 +108,9 @@ function requirementsOf(parent: XmlElement | undefined): LoadedTool['requirement
   return elements(parent).flatMap((child) => {
     if (child.name !== 'requirement' && child.name !== 'container') return [];
     const otherwise = child.name === 'container' ? 'docker' : 'package';
-    return [{ name: textOf(child).trim(), version: child.attributes.version, type: child.attributes.type ?? otherwise }];
+    return [
+      { name: textOf(child).trim(), version: child.attributes.version, type: child.attributes.type ?? otherwise },
+    ];
   });
 }
 

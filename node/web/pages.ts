@@ -44,8 +44,8 @@ export function welcomePage(node: { name: string }): string {
   return plainPage(
     'Welcome',
     `<h1>${escapeHtml(node.name)}</h1>
-<p class="lead">This is a Galaxy node. Your histories, datasets and jobs are yours on every node of its network:
-they are copied in the background, and when this node stops you go on at another one.</p>
+<p class="lead">This is a Galaxy node. It works on its own and as part of a network of nodes: there, what you make is
+copied in the background, and when this node stops you go on at another one with all of it.</p>
 <ul>
 <li>Upload data with <b>Upload</b> on the left, then choose a tool.</li>
 <li><a href="/node" target="_top">This node, its copies and its peers</a></li>

@@ -25,6 +25,8 @@ export interface WebDeps {
 export interface WebOptions {
   /** Paths of scripts that the client's page loads before Galaxy's own. */
   scripts?: readonly string[];
+  /** Where copies of the client may be; left out: with the package, then in the data folder. */
+  clientFolders?: readonly string[];
 }
 
 /** What the API gives the client to start with. */
@@ -50,7 +52,10 @@ export function createWeb(deps: WebDeps, options: WebOptions = {}): Web {
   const { clock, log } = deps;
   const keeper = new ClientKeeper(
     { clock, log, ...(deps.fetchClient ? { fetch: deps.fetchClient } : {}) },
-    { folder: deps.options['client.folder'], own: ownClientFolders(deps.options.dataFolder) },
+    {
+      folder: deps.options['client.folder'],
+      own: options.clientFolders ?? ownClientFolders(deps.options.dataFolder),
+    },
   );
   const title = `Galaxy | ${deps.options.brand || deps.identity.name}`;
 

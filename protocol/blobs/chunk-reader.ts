@@ -1,6 +1,7 @@
 /**
  * Reads chunks of blobs here for sending, and checks each before it leaves: a disk that rotted is noticed by its owner,
- * not by everyone who asks. Keeps the last blob open, because chunks are asked for in order.
+ * not by everyone who asks. Several reads may run at once; the last blob's file stays open, because chunks are asked for
+ * in order.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { CHUNK_BYTES } from '../wire/limits.js';
@@ -14,8 +15,9 @@ export type ReadableBlobs = Pick<BlobStore, 'path' | 'manifest' | 'quarantine'>;
 
 interface OpenBlob {
   id: BlobId;
-  manifest: Manifest;
-  file: FileHandle | undefined;
+  file: Promise<FileHandle | undefined>;
+  reads: number;
+  isCurrent: boolean;
 }
 
 export class ChunkReader {
@@ -23,48 +25,64 @@ export class ChunkReader {
 
   constructor(private readonly blobs: ReadableBlobs) {}
 
-  /** Errors: `blobs/not-found`. */
-  async manifest(id: BlobId): Promise<Manifest> {
-    return (await this.use(id)).manifest;
-  }
-
   /** Errors: `blobs/damaged`, after which the blob is in quarantine; `blobs/not-found`. */
-  async read(id: BlobId, chunk: number): Promise<Uint8Array> {
-    const blob = await this.use(id);
-    const length = chunkLength(blob.manifest.size, chunk);
-    // Twice: what is read wrongly once (memory, cable) is no reason to condemn a copy that may be the last.
-    for (let attempt = 0; attempt < 2; attempt++) {
-      const bytes = await this.readOnce(blob, chunk, length);
-      if (bytes !== undefined && chunkMatches(blob.manifest, chunk, bytes)) return bytes;
+  async read(id: BlobId, manifest: Manifest, chunk: number): Promise<Uint8Array> {
+    const blob = this.use(id);
+    blob.reads += 1;
+    try {
+      const length = chunkLength(manifest.size, chunk);
+      // Twice: what is read wrongly once (memory, cable) is no reason to condemn a copy that may be the last.
+      for (let attempt = 0; attempt < 2; attempt++) {
+        const bytes = await readOnce(blob, chunk, length);
+        if (bytes !== undefined && chunkMatches(manifest, chunk, bytes)) return bytes;
+      }
+    } finally {
+      blob.reads -= 1;
+      if (!blob.isCurrent) await closeUnused(blob);
     }
     const reason = `chunk ${chunk} does not have the bytes of its manifest`;
-    await this.close();
     await this.blobs.quarantine(id, reason);
     throw blobErrors('damaged', { blob: id, reason });
   }
 
+  /** When no read runs any more. */
   async close(): Promise<void> {
-    const file = this.current?.file;
+    const last = this.current;
     this.current = undefined;
-    await file?.close();
+    if (last !== undefined) await retire(last);
   }
 
-  private async use(id: BlobId): Promise<OpenBlob> {
+  private use(id: BlobId): OpenBlob {
     if (this.current?.id === id) return this.current;
-    await this.close();
-    this.current = { id, manifest: await this.blobs.manifest(id), file: undefined };
-    return this.current;
-  }
-
-  private async readOnce(blob: OpenBlob, chunk: number, length: number): Promise<Uint8Array | undefined> {
-    try {
-      blob.file ??= await open(this.blobs.path(blob.id), 'r');
-    } catch (error) {
+    const path = this.blobs.path(id);
+    // A failure to close is one of reading, which the reads themselves have told.
+    if (this.current !== undefined) retire(this.current).catch(() => {});
+    const file = open(path, 'r').catch((error: unknown) => {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
-    }
-    const bytes = new Uint8Array(length);
-    const read = await readFully(blob.file, bytes, chunk * CHUNK_BYTES);
-    return read === length ? bytes : undefined;
+    });
+    file.catch(() => {});
+    this.current = { id, file, reads: 0, isCurrent: true };
+    return this.current;
   }
+}
+
+async function readOnce({ file }: OpenBlob, chunk: number, length: number): Promise<Uint8Array | undefined> {
+  const handle = await file;
+  if (handle === undefined) return undefined;
+  const bytes = Buffer.allocUnsafeSlow(length);
+  const read = await readFully(handle, bytes, chunk * CHUNK_BYTES);
+  return read === length ? bytes : undefined;
+}
+
+function retire(blob: OpenBlob): Promise<void> {
+  blob.isCurrent = false;
+  return closeUnused(blob);
+}
+
+async function closeUnused(blob: OpenBlob): Promise<void> {
+  if (blob.reads > 0) return;
+  const handle = await blob.file.catch(() => undefined);
+  blob.file = Promise.resolve(undefined);
+  await handle?.close();
 }

@@ -84,7 +84,7 @@ export const blobErrors = defineErrors('blobs', {
   },
   'too-many': {
     kind: 'too-many',
-    say: 'Too many requests for blobs in one minute.',
+    say: 'Too many requests for blobs at once.',
     mend: 'Go on more slowly.',
   },
   refused: {

@@ -15,6 +15,7 @@ import { abortOn, FrameReader, writeFrame } from '../wire/bulk.js';
 import {
   BLOB_CLOSE_MS,
   BLOB_FETCHES_AT_ONCE,
+  BLOB_FETCHES_MAX,
   BLOB_GET_CHUNKS_MAX,
   BLOB_GETS_AT_ONCE,
   BLOB_HEDGE_MS,
@@ -58,6 +59,8 @@ export interface FetchDeps {
 const BUSY_RETRY_MS = 250;
 /** With less left than this for each, another source costs more than it brings. */
 const CHUNKS_PER_SOURCE_MIN = 4;
+/** Asked for together with the manifest, before it is known what an earlier try has left. */
+const FIRST_CHUNKS = 4;
 
 export class BlobFetcher implements Part {
   private readonly flights = new Map<BlobId, Flight>();
@@ -78,9 +81,10 @@ export class BlobFetcher implements Part {
     signal?.throwIfAborted();
     const size = this.deps.blobs.size(id);
     if (size !== undefined) return { blob: id, size };
-    const flight = this.flights.get(id) ?? this.launch(request);
-    flight.addSources(request.sources);
-    return flight.join(signal);
+    const running = this.flights.get(id);
+    if (running === undefined && this.flights.size >= BLOB_FETCHES_MAX) throw blobErrors('too-many');
+    running?.addSources(request.sources);
+    return (running ?? this.launch(request)).join(signal);
   }
 
   async stop(): Promise<void> {
@@ -89,8 +93,9 @@ export class BlobFetcher implements Part {
     while (this.cleaning.size > 0) await Promise.all(this.cleaning);
   }
 
-  private launch({ id, size }: FetchRequest): Flight {
+  private launch({ id, size, sources }: FetchRequest): Flight {
     const flight = new Flight(this.deps, id, size);
+    flight.addSources(sources);
     this.flights.set(id, flight);
     const run = this.gate.run(() => flight.run()).finally(() => this.cleaning.delete(run));
     this.cleaning.add(run);
@@ -264,10 +269,10 @@ class Flight {
   private async begin(peer: string, stream: ByteStream, reader: FrameReader): Promise<void> {
     await writeFrame(
       stream,
-      encodeRequest({ kind: 'get', id: this.id, manifest: true, start: 0, count: BLOB_GET_CHUNKS_MAX }),
+      encodeRequest({ kind: 'get', id: this.id, manifest: true, start: 0, count: FIRST_CHUNKS }),
     );
-    const reply = await this.reply(reader, BLOB_GET_CHUNKS_MAX);
-    const given = Math.min(BLOB_GET_CHUNKS_MAX, chunkCount(reply.size));
+    const reply = await this.reply(reader, FIRST_CHUNKS);
+    const given = Math.min(FIRST_CHUNKS, chunkCount(reply.size));
     if (reply.count !== given) throw broken('fewer chunks than were asked for');
     const manifest = await reader.readExactly(manifestLength(reply.size));
     try {

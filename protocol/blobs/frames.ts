@@ -117,6 +117,16 @@ export async function readPiece(reader: FrameReader): Promise<BlobPiece> {
   return piece.givenUp === undefined ? piece : { ...piece, givenUp: shortened(piece.givenUp) };
 }
 
+/** An it-pipe transform: once an item is given up, nothing more of it. */
+export async function* untilGivenUp(pieces: AsyncIterable<Piece>): AsyncGenerator<Piece, void, undefined> {
+  const gone = new Set<number>();
+  for await (const piece of pieces) {
+    if (gone.has(piece.item)) continue;
+    if (!(piece.content instanceof Uint8Array)) gone.add(piece.item);
+    yield piece;
+  }
+}
+
 /** An it-pipe transform: pieces → packets. */
 export async function* toPackets(pieces: AsyncIterable<Piece>): AsyncGenerator<Uint8Array, void, undefined> {
   let parts: Uint8Array[] = [];

@@ -214,8 +214,8 @@ export class PartialFile implements PartialBlob {
     const data = await open(this.paths.data, isResumed ? 'r+' : 'w+', 0o600);
     try {
       if (!isResumed) {
-        await data.truncate(this.manifest.size);
         if (this.paths.bitmap !== undefined) {
+          await data.truncate(this.manifest.size);
           const bitmap = await open(this.paths.bitmap, 'w+', 0o600);
           this.bitmapFile = bitmap;
           await this.deps.disk.write(bitmap, new Uint8Array(bitmapBytes(this.chunks.length)), 0);

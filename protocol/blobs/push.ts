@@ -13,10 +13,12 @@ import {
   BLOB_OFFER_CHUNKS_MAX,
   BLOB_OFFER_ITEMS_MAX,
   BLOB_OFFER_MANIFEST_BYTES_MAX,
+  BLOB_READ_AHEAD_BYTES_MAX,
+  BLOB_READ_AHEAD_MAX,
   LIMITS,
   PROTOCOLS,
 } from '../wire/limits.js';
-import type { BlobId, BlobRef, BlobStore } from './blob.js';
+import type { BlobId, BlobRef, BlobStore, Manifest } from './blob.js';
 import { ChunkReader } from './chunk-reader.js';
 import { blobErrors } from './errors.js';
 import {
@@ -28,10 +30,12 @@ import {
   readOfferReply,
   refusalOf,
   toPackets,
+  untilGivenUp,
   type Verdict,
 } from './frames.js';
 import { GuardedStream } from './guarded-stream.js';
-import { chunkCount, manifestLength, manifestToBytes } from './manifest.js';
+import { chunkCount, chunkLength, manifestLength, manifestToBytes } from './manifest.js';
+import { readAhead, type Work } from './read-ahead.js';
 
 export interface PushDeps {
   /** The peer must be connected. */
@@ -111,6 +115,13 @@ async function* batches(
   if (batch.length > 0) yield batch;
 }
 
+interface Offered {
+  id: BlobId;
+  size: number;
+  /** Undefined: too large to keep in memory. */
+  manifest: Manifest | undefined;
+}
+
 class Push {
   private readonly stream: ByteStream;
   private readonly reader: FrameReader;
@@ -131,17 +142,25 @@ class Push {
 
   async offer(batch: readonly BlobRef[]): Promise<void> {
     const offered = await this.sendOffer(batch);
-    const sizes = offered.map(({ size }) => size);
-    const { storeId, verdicts } = await readOfferReply(this.reader, sizes);
+    const { storeId, verdicts } = await readOfferReply(
+      this.reader,
+      offered.map(({ size }) => size),
+    );
     const waiting = new Set<number>();
     for (const [index, verdict] of verdicts.entries()) {
-      const { blob: id } = offered[index] as BlobRef;
+      const { id } = offered[index] as Offered;
       if (verdict.kind === 'missing') waiting.add(index);
       else if (verdict.kind === 'held') this.request.onOutcome({ id, held: true, storeId, sent: false });
       else this.request.onOutcome({ id, held: false, ...verdict.refusal });
     }
     const failed = new Set<number>();
-    const sending = pipe(this.missing(offered, verdicts, failed), toPackets, send(this.stream, { end: false }));
+    const sending = pipe(
+      this.missing(offered, verdicts, failed),
+      readAhead<Piece>({ bytesMax: BLOB_READ_AHEAD_BYTES_MAX, worksMax: BLOB_READ_AHEAD_MAX }),
+      untilGivenUp,
+      toPackets,
+      send(this.stream, { end: false }),
+    );
     const confirming = this.confirmations(offered, storeId, waiting, failed);
     await this.both(sending, confirming);
   }
@@ -162,58 +181,63 @@ class Push {
   }
 
   /** Those whose manifest can still be read; small manifests inside the frame, the others behind it. */
-  private async sendOffer(batch: readonly BlobRef[]): Promise<BlobRef[]> {
-    const offered: BlobRef[] = [];
-    const items: OfferItem[] = [];
+  private async sendOffer(batch: readonly BlobRef[]): Promise<Offered[]> {
     let inlineBytes = 0;
-    for (const ref of batch) {
-      const length = manifestLength(ref.size);
-      const isInline = inlineBytes + length <= BLOB_OFFER_MANIFEST_BYTES_MAX;
+    const read = batch.map(async ({ blob: id, size }): Promise<Offered | undefined> => {
+      inlineBytes += manifestLength(size);
+      const isInline = inlineBytes <= BLOB_OFFER_MANIFEST_BYTES_MAX;
       try {
-        const manifest = isInline ? manifestToBytes(await this.deps.blobs.manifest(ref.blob)) : undefined;
-        items.push({ id: ref.blob, size: ref.size, manifest });
-        offered.push(ref);
-        if (isInline) inlineBytes += length;
+        return { id, size, manifest: isInline ? await this.deps.blobs.manifest(id) : undefined };
       } catch (error) {
-        const { code, reason } = this.tell(ref.blob, error);
-        this.request.onOutcome({ id: ref.blob, held: false, code, reason });
+        this.request.onOutcome({ id, held: false, ...this.tell(id, error) });
+        return undefined;
       }
-    }
+    });
+    const offered = (await Promise.all(read)).filter((item) => item !== undefined);
+    const items = offered.map(({ id, size, manifest }): OfferItem => {
+      return { id, size, manifest: manifest && manifestToBytes(manifest) };
+    });
     await writeFrame(this.stream, encodeRequest({ kind: 'offer', items }));
-    for (const { id, manifest } of items) {
+    for (const { id, manifest } of offered) {
       if (manifest === undefined) await this.stream.write(manifestToBytes(await this.deps.blobs.manifest(id)));
     }
     return offered;
   }
 
   /** Reading and hashing: the chunks that lack, blob by blob. What fails here or there is given up and the rest goes on. */
-  private async *missing(
-    offered: readonly BlobRef[],
+  private *missing(
+    offered: readonly Offered[],
     verdicts: readonly Verdict[],
     failed: ReadonlySet<number>,
-  ): AsyncGenerator<Piece, void, undefined> {
+  ): Generator<Work<Piece>, void, undefined> {
     for (const [item, verdict] of verdicts.entries()) {
       if (verdict.kind !== 'missing') continue;
-      const { blob } = offered[item] as BlobRef;
+      const { id, size, manifest: known } = offered[item] as Offered;
+      let manifest: Promise<Manifest> | undefined = known && Promise.resolve(known);
+      let isGone = false;
       for (const chunk of verdict.missing.present()) {
+        if (isGone) break;
         if (failed.has(item)) {
-          yield { item, chunk, content: { code: 'blobs/given-up', reason: 'the holder could not take it' } };
+          const content = { code: 'blobs/given-up', reason: 'the holder could not take it' };
+          yield { bytes: 0, run: async () => ({ item, chunk, content }) };
           break;
         }
-        let content: Piece['content'];
-        try {
-          content = await this.chunks.read(blob, chunk);
-        } catch (error) {
-          content = this.tell(blob, error);
-        }
-        yield { item, chunk, content };
-        if (!(content instanceof Uint8Array)) break;
+        const run = async (): Promise<Piece> => {
+          try {
+            manifest ??= this.deps.blobs.manifest(id);
+            return { item, chunk, content: await this.chunks.read(id, await manifest, chunk) };
+          } catch (error) {
+            isGone = true;
+            return { item, chunk, content: this.tell(id, error) };
+          }
+        };
+        yield { bytes: chunkLength(size, chunk), run };
       }
     }
   }
 
   private async confirmations(
-    offered: readonly BlobRef[],
+    offered: readonly Offered[],
     storeId: string,
     waiting: Set<number>,
     failed: Set<number>,
@@ -221,7 +245,7 @@ class Push {
     while (waiting.size > 0) {
       for (const { item, failure } of await readConfirm(this.reader)) {
         if (!waiting.delete(item)) throw broken('a confirmation that was not waited for');
-        const { blob: id } = offered[item] as BlobRef;
+        const { id } = offered[item] as Offered;
         if (failure === undefined) {
           this.request.onOutcome({ id, held: true, storeId, sent: true });
         } else {

@@ -8,13 +8,15 @@ import { isDomainError } from '../runtime/errors.js';
 import type { ByteStream, Host } from '../runtime/host.js';
 import type { Logger } from '../runtime/logger.js';
 import { FrameReader, send, writeFrame } from '../wire/bulk.js';
-import { LIMITS, PROTOCOLS } from '../wire/limits.js';
+import { BLOB_READ_AHEAD_BYTES_MAX, BLOB_READ_AHEAD_MAX, LIMITS, PROTOCOLS } from '../wire/limits.js';
+import type { BlobRefusal } from '../wire/messages/blob.pb.js';
 import { Quota } from '../wire/quota.js';
 import type { BlobAccess, WrongBytes } from './access.js';
 import { Bitmap } from './bitmap.js';
-import type { BlobId, BlobStore } from './blob.js';
+import type { BlobId, BlobStore, Manifest } from './blob.js';
 import { ChunkReader } from './chunk-reader.js';
 import { blobErrors } from './errors.js';
+import type { Run } from './fetch-plan.js';
 import {
   encodeGetReply,
   encodeHaveReply,
@@ -23,10 +25,12 @@ import {
   readRequest,
   refusalOf,
   toPackets,
+  untilGivenUp,
 } from './frames.js';
 import { GuardedStream } from './guarded-stream.js';
 import { Holding } from './hold.js';
-import { manifestToBytes } from './manifest.js';
+import { chunkLength, manifestToBytes } from './manifest.js';
+import { readAhead, type Work } from './read-ahead.js';
 
 export interface ServeDeps {
   host: Pick<Host, 'handle'>;
@@ -52,9 +56,12 @@ export async function serveBlobs(deps: ServeDeps, options: ServeOptions): Promis
   });
 }
 
+type GetRequest = Extract<Request, { kind: 'get' }>;
+
 class Conversation {
   private readonly reader: FrameReader;
   private readonly chunks: ChunkReader;
+  private last: { id: BlobId; manifest: Manifest } | undefined;
 
   constructor(
     private readonly deps: ServeDeps,
@@ -89,32 +96,53 @@ class Conversation {
     return this.deps.blobs.has(id) && (await this.deps.access.mayServe(this.stream.remotePeer, id)).allowed;
   }
 
-  private async give({ id, manifest, start, count }: Extract<Request, { kind: 'get' }>): Promise<void> {
+  private async give({ id, manifest: isManifestWanted, start, count }: GetRequest): Promise<void> {
+    let manifest: Manifest;
     try {
       const verdict = await this.deps.access.mayServe(this.stream.remotePeer, id);
       if (!verdict.allowed) throw blobErrors('not-allowed', { blob: id, reason: verdict.reason });
-      await this.chunks.manifest(id);
+      manifest = await this.manifestOf(id);
     } catch (error) {
-      if (!isDomainError(error)) this.deps.log.error({ blob: id, err: error }, 'a blob could not be served');
-      return writeFrame(this.stream, encodeGetReply({ refusal: refusalOf(error), size: 0, count: 0 }));
+      return writeFrame(this.stream, encodeGetReply({ refusal: this.tell(id, error), size: 0, count: 0 }));
     }
-    const found = await this.chunks.manifest(id);
-    const given = Math.max(0, Math.min(count, found.chunks.length - start));
-    await writeFrame(this.stream, encodeGetReply({ size: found.size, count: given }));
-    if (manifest) await this.stream.write(manifestToBytes(found));
-    await pipe(this.read(id, start, given), toPackets, send(this.stream, { end: false }));
+    const given = Math.max(0, Math.min(count, manifest.chunks.length - start));
+    await writeFrame(this.stream, encodeGetReply({ size: manifest.size, count: given }));
+    if (isManifestWanted) await this.stream.write(manifestToBytes(manifest));
+    await pipe(
+      this.reads(id, manifest, { start, count: given }),
+      readAhead<Piece>({ bytesMax: BLOB_READ_AHEAD_BYTES_MAX, worksMax: BLOB_READ_AHEAD_MAX }),
+      untilGivenUp,
+      toPackets,
+      untilGivenUp,
+      send(this.stream, { end: false }),
+    );
+  }
+
+  /** Requests for one blob come in a row, and a large blob's manifest takes long to read. */
+  private async manifestOf(id: BlobId): Promise<Manifest> {
+    if (this.last?.id === id && this.deps.blobs.has(id)) return this.last.manifest;
+    this.last = { id, manifest: await this.deps.blobs.manifest(id) };
+    return this.last.manifest;
   }
 
   /** Reading and hashing; what is damaged here is not sent but said. */
-  private async *read(id: BlobId, start: number, count: number): AsyncGenerator<Piece, void, undefined> {
+  private *reads(id: BlobId, manifest: Manifest, { start, count }: Run): Generator<Work<Piece>, void, undefined> {
     for (let chunk = start; chunk < start + count; chunk++) {
-      try {
-        yield { item: 0, chunk, content: await this.chunks.read(id, chunk) };
-      } catch (error) {
-        if (!isDomainError(error)) this.deps.log.error({ blob: id, err: error }, 'a blob could not be read');
-        yield { item: 0, chunk, content: refusalOf(error) };
-        return;
-      }
+      yield {
+        bytes: chunkLength(manifest.size, chunk),
+        run: async () => {
+          try {
+            return { item: 0, chunk, content: await this.chunks.read(id, manifest, chunk) };
+          } catch (error) {
+            return { item: 0, chunk, content: this.tell(id, error) };
+          }
+        },
+      };
     }
+  }
+
+  private tell(blob: BlobId, error: unknown): BlobRefusal {
+    if (!isDomainError(error)) this.deps.log.error({ blob, err: error }, 'a blob could not be served');
+    return refusalOf(error);
   }
 }

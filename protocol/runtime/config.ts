@@ -41,7 +41,7 @@ export interface OptionSpec<S extends z.ZodType = z.ZodType> {
 
 export type OptionSpecs = Record<string, OptionSpec>;
 
-export type OptionValues<T extends OptionSpecs> = { [K in keyof T]: z.output<T[K]['schema']> };
+export type OptionValues<T extends OptionSpecs> = { -readonly [K in keyof T]: z.output<T[K]['schema']> };
 
 export function option<S extends z.ZodType>(
   schema: S,

@@ -22,7 +22,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p';
 import { CID } from 'multiformats/cid';
 import { type Clock, startDeadline } from './clock.js';
-import { defineErrors, printable } from './errors.js';
+import { printable } from './errors.js';
 import {
   type ByteStream,
   DHT_PROTOCOL,
@@ -32,49 +32,9 @@ import {
   type StreamHandler,
   type StreamLimits,
 } from './host.js';
+import { hostErrors } from './host-errors.js';
 import type { Logger } from './logger.js';
 import { MuxedStream } from './muxed-stream.js';
-
-export const hostErrors = defineErrors('host', {
-  unreachable: {
-    kind: 'unavailable',
-    say: 'The peer {peer} cannot be reached: {reason}.',
-    mend: 'It is tried again by itself. Check that the peer runs and that a firewall lets this node out.',
-  },
-  refused: {
-    kind: 'forbidden',
-    say: 'The peer {peer} does not admit this node.',
-    mend: 'A node that has just joined waits some seconds until all peers know it; a revoked one must join anew.',
-  },
-  'not-admitted': {
-    kind: 'forbidden',
-    say: 'The peer {peer} is not a member of this network.',
-    mend: 'It must join with an invitation first.',
-  },
-  'bad-address': {
-    kind: 'bad-request',
-    say: '"{address}" is not an address of the peer {peer}.',
-    mend: 'An address looks like /ip4/192.0.2.1/tcp/4001, with or without /p2p/ and the PeerId.',
-  },
-  'not-connected': { kind: 'unavailable', say: 'There is no connection to the peer {peer}.', mend: 'Connect first.' },
-  'not-supported': {
-    kind: 'unavailable',
-    say: 'The peer {peer} does not speak {protocol}.',
-    mend: 'It runs another version, or this is not the part of it that serves this.',
-  },
-  'stream-failed': {
-    kind: 'unavailable',
-    say: 'No {protocol} stream to {peer} could be opened: {reason}.',
-    mend: 'It is tried again by itself.',
-  },
-  'no-dht': { kind: 'internal', say: 'This host has no DHT.', mend: 'Use the host that members connect to.' },
-  'cannot-listen': {
-    kind: 'conflict',
-    say: 'The network addresses {addresses} cannot be listened on: {reason}.',
-    mend: 'Another program uses the port, or the address is not one of this machine. Change `network.listen`.',
-  },
-  stopped: { kind: 'unavailable', say: 'This host is not running.', mend: 'Start it first.' },
-});
 
 export interface Libp2pHostDeps {
   /** Structural, because a key is the business of protocol/trust, which stands above. */

@@ -130,11 +130,15 @@ export const BLOB_HAVE_IDS_MAX = 4096;
 /** Received and not yet written or fsynced, per stream: bytes, and blobs that wait for their fsync. */
 export const BLOB_UNWRITTEN_BYTES_MAX = 8 * MiB;
 export const BLOB_UNWRITTEN_MAX = 128;
+/** Read and not yet sent, per stream: bytes, and chunks. */
+export const BLOB_READ_AHEAD_BYTES_MAX = 4 * MiB;
+export const BLOB_READ_AHEAD_MAX = 32;
 /** Sources that one fetch uses at the same time, those that it knows, and how long it waits for one before it asks the next. */
 export const BLOB_SOURCES_AT_ONCE = 4;
 export const BLOB_SOURCES_MAX = 64;
 export const BLOB_HEDGE_MS = 1000;
-/** Fetches under way at the same time; more wait. */
+/** Fetches under way at the same time; more wait, up to the second number. */
 export const BLOB_FETCHES_AT_ONCE = 32;
+export const BLOB_FETCHES_MAX = 10_000;
 /** How long the end of a conversation is waited for when everything was said. */
 export const BLOB_CLOSE_MS = 2000;

@@ -13,6 +13,8 @@ class Direction {
   private ended = false;
   private error: Error | undefined;
   private waiting: (() => void)[] = [];
+  /** Told at every change. */
+  onChange: () => void = () => {};
   /** The most that was ever sent and not taken by the reader. */
   leadMax = 0;
 
@@ -98,6 +100,7 @@ class Direction {
     const waiting = this.waiting;
     this.waiting = [];
     for (const resolve of waiting) resolve();
+    this.onChange();
   }
 }
 
@@ -192,7 +195,13 @@ export class MemoryNetwork {
     const bToA = this.wires.get(`${to} ${from}`);
     const [ours, theirs] = streamPair([from, to], protocol, { ...(aToB && { aToB }), ...(bToA && { bToA }) });
     this.streams.push(ours);
-    const handled: Promise<void> = handler(theirs)
+    const ended = new AbortController();
+    for (const direction of [theirs.outgoing, theirs.incoming]) {
+      direction.onChange = () => {
+        if (theirs.closed) ended.abort(new Error('the stream is over'));
+      };
+    }
+    const handled: Promise<void> = handler(theirs, ended.signal)
       .then(() => theirs.closeWrite())
       .catch((error: unknown) => {
         this.errors.push(error);

@@ -27,7 +27,12 @@ import {
 type Body = (args: Value[], meter: Meter, named: ReadonlyMap<string, Value>) => Value;
 const table = new Map<string, Callable>();
 
-function define(name: string, arity: [least: number, most: number], body: Body, options: { named?: string[]; isType?: boolean } = {}) {
+function define(
+  name: string,
+  arity: [least: number, most: number],
+  body: Body,
+  options: { named?: string[]; isType?: boolean } = {},
+) {
   const call = ({ positional, named }: Arguments, meter: Meter): Value => {
     if (positional.length < arity[0] || positional.length > arity[1]) {
       throw new Fault('type', `${name}() does not take ${positional.length} arguments`);
@@ -107,7 +112,9 @@ function rounded(args: Value[]): Value {
   if (!(plain(args[0] ?? null) instanceof Float)) {
     return integer(digits >= 0 ? number : halfEven(number / 10 ** -digits) * 10 ** -digits);
   }
-  return new Float(digits >= 0 ? Number(number.toFixed(Math.min(100, digits))) : halfEven(number / 10 ** -digits) * 10 ** -digits);
+  return new Float(
+    digits >= 0 ? Number(number.toFixed(Math.min(100, digits))) : halfEven(number / 10 ** -digits) * 10 ** -digits,
+  );
 }
 
 function halfEven(number: number): number {
@@ -155,49 +162,60 @@ define('str', [0, 1], (args) => (args.length === 0 ? '' : str(args[0] ?? null)),
 define('unicode', [0, 1], (args) => (args.length === 0 ? '' : str(args[0] ?? null)), type);
 define('repr', [1, 1], (args) => repr(args[0] ?? null));
 define('int', [0, 2], toInteger, type);
-define('float', [0, 1], (args) => {
-  const value = plain(args[0] ?? 0);
-  const number = numeric(value);
-  if (number !== undefined) return new Float(number);
-  if (typeof value !== 'string') throw new Fault('type', `float() cannot convert ${typeName(value)}`);
-  return parseFloatText(value);
-}, type); // biome-ignore format: kept with the table
+define(
+  'float',
+  [0, 1],
+  (args) => {
+    const value = plain(args[0] ?? 0);
+    const number = numeric(value);
+    if (number !== undefined) return new Float(number);
+    if (typeof value !== 'string') throw new Fault('type', `float() cannot convert ${typeName(value)}`);
+    return parseFloatText(value);
+  },
+  type,
+);
 define('bool', [0, 1], (args) => truth(args[0] ?? false), type);
 define('list', [0, 1], (args) => (args[0] === undefined ? [] : [...iterate(args[0])]), type);
 define('tuple', [0, 1], (args) => new Tuple(args[0] === undefined ? [] : [...iterate(args[0])]), type);
 define('set', [0, 1], (args) => new PySet(args[0] === undefined ? [] : iterate(args[0])), type);
-table.set(
-  'dict',
-  new Callable('dict', ({ positional, named }) => dictOf(positional, named), true),
-);
+table.set('dict', new Callable('dict', ({ positional, named }) => dictOf(positional, named), true));
 define('len', [1, 1], (args) => lengthOf(args[0] ?? null));
 define('range', [1, 3], range);
 define('xrange', [1, 3], range);
-define('enumerate', [1, 2], (args, meter, named) => {
-  const start = whole(args[1] ?? named.get('start') ?? 0, 'enumerate()');
-  const items = iterate(args[0] ?? null);
-  meter.size(items.length);
-  return items.map((item, i) => new Tuple([start + i, item]));
-}, { named: ['start'] }); // biome-ignore format: kept with the table
+define(
+  'enumerate',
+  [1, 2],
+  (args, meter, named) => {
+    const start = whole(args[1] ?? named.get('start') ?? 0, 'enumerate()');
+    const items = iterate(args[0] ?? null);
+    meter.size(items.length);
+    return items.map((item, i) => new Tuple([start + i, item]));
+  },
+  { named: ['start'] },
+);
 define('zip', [0, 20], (args) => {
   const lists = args.map((arg) => iterate(arg));
   const length = lists.length === 0 ? 0 : Math.min(...lists.map((list) => list.length));
   return Array.from({ length }, (_, i) => new Tuple(lists.map((list) => list[i] ?? null)));
 });
-define('sorted', [1, 1], (args, meter, named) => {
-  const items = [...iterate(args[0] ?? null)];
-  meter.step(items.length);
-  const key = named.get('key');
-  const keyed = items.map((item) => ({ item, key: key === undefined ? item : called(key, [item], meter) }));
-  keyed.sort((a, b) => compare(a.key, b.key));
-  const ordered = keyed.map(({ item }) => item);
-  return truth(named.get('reverse') ?? false) ? ordered.reverse() : ordered;
-}, { named: ['reverse', 'key'] }); // biome-ignore format: kept with the table
+define(
+  'sorted',
+  [1, 1],
+  (args, meter, named) => {
+    const items = [...iterate(args[0] ?? null)];
+    meter.step(items.length);
+    const key = named.get('key');
+    const keyed = items.map((item) => ({ item, key: key === undefined ? item : called(key, [item], meter) }));
+    keyed.sort((a, b) => compare(a.key, b.key));
+    const ordered = keyed.map(({ item }) => item);
+    return truth(named.get('reverse') ?? false) ? ordered.reverse() : ordered;
+  },
+  { named: ['reverse', 'key'] },
+);
 define('reversed', [1, 1], (args) => [...iterate(args[0] ?? null)].reverse());
 define('map', [2, 2], (args, meter) => iterate(args[1] ?? null).map((item) => called(args[0], [item], meter)));
 define('filter', [2, 2], (args, meter) =>
-  iterate(args[1] ?? null).filter((item) => truth(args[0] === null ? item : called(args[0], [item], meter))),
-);
+  iterate(args[1] ?? null).filter((item) => truth(args[0] === null ? item : called(args[0], [item], meter))));
 define('min', [1, 100], (args, _, named) => extreme(args, named, -1, 'min'), { named: ['default'] });
 define('max', [1, 100], (args, _, named) => extreme(args, named, 1, 'max'), { named: ['default'] });
 define('sum', [1, 2], (args) => {
@@ -210,7 +228,8 @@ define('all', [1, 1], (args) => iterate(args[0] ?? null).every(truth));
 define('abs', [1, 1], (args) => sameKind(args[0] ?? null, Math.abs(numberOf(args[0] ?? null, 'abs()'))));
 define('round', [1, 2], rounded);
 define('isinstance', [2, 2], (args) => isInstance(args[0] ?? null, args[1] ?? null));
-define('type', [1, 1], (args) => table.get(typeName(args[0] ?? null)) ?? new Callable(typeName(args[0] ?? null), refuse, true));
+define('type', [1, 1], (args) =>
+  table.get(typeName(args[0] ?? null)) ?? new Callable(typeName(args[0] ?? null), refuse, true));
 define('ord', [1, 1], (args) => {
   const char = plain(args[0] ?? null);
   if (typeof char !== 'string' || [...char].length !== 1) throw new Fault('type', 'ord() needs one character');
@@ -222,10 +241,14 @@ define('chr', [1, 1], (args) => {
   return String.fromCodePoint(code);
 });
 table.set('basestring', new Callable('str', refuse, true));
-table.set('hasattr', new Callable('hasattr', ({ positional: [object, name] }) => {
-  if (typeof name !== 'string' || object === undefined) throw new Fault('type', 'hasattr() needs an object and a name');
-  return object instanceof TemplateObject && object.attribute(name) !== undefined;
-})); // biome-ignore format: kept with the table
+table.set(
+  'hasattr',
+  new Callable('hasattr', ({ positional: [object, name] }) => {
+    if (typeof name !== 'string' || object === undefined)
+      throw new Fault('type', 'hasattr() needs an object and a name');
+    return object instanceof TemplateObject && object.attribute(name) !== undefined;
+  }),
+);
 
 function refuse(): Value {
   throw new Fault('unsupported', 'making a value of this type');

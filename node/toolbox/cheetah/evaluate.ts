@@ -4,8 +4,8 @@
  */
 import { BUILTINS } from './builtins.js';
 import { Fault } from './errors.js';
-import { formatPercent } from './format.js';
 import { methodOf } from './methods.js';
+import { arithmetic, holds } from './operators.js';
 import type { BinaryOperator, Clause, Comparison, Expression, Target, TemplateNode } from './syntax.js';
 import {
   Callable,
@@ -106,7 +106,10 @@ export class Machine implements Meter {
         return this.run(taken?.body ?? node.otherwise);
       }
       case 'for':
-        return this.loop(this.at(node.at, () => [...iterate(this.evaluate(node.source))]), node);
+        return this.loop(
+          this.at(node.at, () => [...iterate(this.evaluate(node.source))]),
+          node,
+        );
       case 'while':
         while (truth(this.evaluate(node.test))) if (this.run(node.body) === 'break') break;
         return 'next';
@@ -124,13 +127,19 @@ export class Machine implements Meter {
   }
 
   private set(target: Target, operator: BinaryOperator | undefined, value: Value, at: number): void {
-    if (operator === undefined) return this.assign(target, value);
+    if (operator === undefined) {
+      this.assign(target, value);
+      return;
+    }
     if (target.kind === 'unpack') throw new Fault('type', `'${operator}=' with several targets`, at);
     const before: Value =
       target.kind === 'name'
         ? this.lookup(target.name, true, at)
         : this.item(this.evaluate(target.object), this.evaluate(target.index));
-    this.assign(target, this.at(at, () => this.arithmetic(operator, before, value)));
+    this.assign(
+      target,
+      this.at(at, () => arithmetic(operator, before, value, this)),
+    );
   }
 
   private assign(target: Target, value: Value): void {
@@ -220,7 +229,7 @@ export class Machine implements Meter {
       case 'compare':
         return this.comparison(e.first, e.rest);
       case 'binary':
-        return this.arithmetic(e.operator, this.evaluate(e.left), this.evaluate(e.right));
+        return arithmetic(e.operator, this.evaluate(e.left), this.evaluate(e.right), this);
     }
   }
 
@@ -228,8 +237,10 @@ export class Machine implements Meter {
     const local = this.locals.get(name);
     if (local !== undefined) return local;
     if (name === 'varExists' || name === 'getVar') return this.reflect(name);
-    const first = dollar || this.namesFirst ? this.names.get(name) : BUILTINS.get(name);
-    const found = first ?? (dollar || this.namesFirst ? BUILTINS.get(name) : this.names.get(name));
+    const given = this.names.get(name);
+    const builtin = BUILTINS.get(name);
+    const namesWin = (dollar || this.namesFirst) && given !== undefined;
+    const found = namesWin ? given : (builtin ?? given);
     if (found === undefined) throw new Fault('missing', `there is no '${name}'`, at);
     return found;
   }
@@ -316,7 +327,8 @@ export class Machine implements Meter {
     const picked: Value[] = [];
     if (step > 0) {
       const end = stop === undefined ? items.length : clip(stop, 0, items.length);
-      for (let i = start === undefined ? 0 : clip(start, 0, items.length); i < end; i += step) picked.push(items[i] ?? null);
+      for (let i = start === undefined ? 0 : clip(start, 0, items.length); i < end; i += step)
+        picked.push(items[i] ?? null);
     } else {
       const end = stop === undefined ? -1 : clip(stop, -1, items.length - 1);
       const from = start === undefined ? items.length - 1 : clip(start, -1, items.length - 1);
@@ -351,98 +363,10 @@ export class Machine implements Meter {
     let left = this.evaluate(first);
     for (const { operator, right: expression } of rest) {
       const right = this.evaluate(expression);
-      if (!this.holds(operator, left, right)) return false;
+      if (!holds(operator, left, right, this)) return false;
       left = right;
     }
     return true;
-  }
-
-  private holds(operator: Comparison, left: Value, right: Value): boolean {
-    switch (operator) {
-      case '==':
-        return equal(left, right);
-      case '!=':
-        return !equal(left, right);
-      case 'in':
-        return this.contains(right, left);
-      case 'not in':
-        return !this.contains(right, left);
-      case 'is':
-        return left === right;
-      case 'is not':
-        return left !== right;
-      case '<':
-        return compare(left, right) < 0;
-      case '<=':
-        return compare(left, right) <= 0;
-      case '>':
-        return compare(left, right) > 0;
-      default:
-        return compare(left, right) >= 0;
-    }
-  }
-
-  private contains(given: Value, item: Value): boolean {
-    const container = given instanceof TemplateObject ? (given.iterate() ?? given.plain()) : given;
-    if (typeof container === 'string') {
-      const part = plain(item);
-      if (typeof part !== 'string') throw new Fault('type', `'in' a string needs a string, got '${typeName(part)}'`);
-      return container.includes(part);
-    }
-    if (container instanceof Dict) return container.entries.has(keyOf(item));
-    if (container instanceof PySet) return container.items.has(keyOf(item));
-    const items = iterate(container);
-    this.step(items.length);
-    return items.some((one) => equal(one, item));
-  }
-
-  private arithmetic(operator: BinaryOperator, givenLeft: Value, givenRight: Value): Value {
-    const left = plain(givenLeft, givenRight);
-    const right = operator === '%' && typeof left === 'string' ? givenRight : plain(givenRight, givenLeft);
-    if (operator === '%' && typeof left === 'string') return formatPercent(left, right, this);
-    const [a, b] = [numeric(left), numeric(right)];
-    if (a !== undefined && b !== undefined) return calculate(operator, a, b, left instanceof Float || right instanceof Float);
-    if (operator === '+') {
-      if (typeof left === 'string' && typeof right === 'string') {
-        this.size(left.length + right.length);
-        return left + right;
-      }
-      if (isSequence(left) && isSequence(right) && Array.isArray(left) === Array.isArray(right)) {
-        const joined = [...iterate(left), ...iterate(right)];
-        this.size(joined.length);
-        return Array.isArray(left) ? joined : new Tuple(joined);
-      }
-    }
-    if (operator === '*') {
-      const [repeated, times] = typeof right === 'number' ? [left, right] : [right, left];
-      if (typeof times === 'number' && (typeof repeated === 'string' || Array.isArray(repeated))) {
-        this.size(repeated.length * Math.max(0, times));
-        if (typeof repeated === 'string') return repeated.repeat(Math.max(0, times));
-        return Array.from({ length: Math.max(0, times) }, () => repeated).flat();
-      }
-    }
-    throw new Fault('type', `'${operator}' does not work on '${typeName(left)}' and '${typeName(right)}'`);
-  }
-}
-
-function calculate(operator: BinaryOperator, a: number, b: number, float: boolean): Value {
-  const result = (value: number) => (float ? new Float(value) : integer(value));
-  if (['/', '//', '%'].includes(operator) && b === 0) throw new Fault('type', 'division by zero');
-  switch (operator) {
-    case '+':
-      return result(a + b);
-    case '-':
-      return result(a - b);
-    case '*':
-      return result(a * b);
-    case '/':
-      return new Float(a / b);
-    case '//':
-      return result(Math.floor(a / b));
-    case '%':
-      return result(a - Math.floor(a / b) * b);
-    case '**':
-      return b < 0 ? new Float(a ** b) : result(a ** b);
   }
 }
 

@@ -3,7 +3,7 @@
  * and this does not is refused here, by name, when the template is compiled.
  */
 import { Fault } from './errors.js';
-import { Lexer } from './lexer.js';
+import type { Lexer } from './lexer.js';
 import type { BinaryOperator, Clause, Comparison, Expression, Target } from './syntax.js';
 
 const DEPTH_MAX = 200;
@@ -11,11 +11,48 @@ const DEPTH_MAX = 200;
 const KEYWORDS = new Set(['and', 'or', 'not', 'in', 'is', 'if', 'else', 'for', 'lambda', 'yield', 'await', 'async']);
 /** Python functions that reach files, code or the interpreter, or that are not there yet. */
 const REFUSED_FUNCTIONS = new Set([
-  '__import__', 'eval', 'exec', 'execfile', 'compile', 'open', 'file', 'input', 'raw_input', 'globals', 'locals', 'vars',
-  'dir', 'getattr', 'setattr', 'delattr', 'super', 'object', 'property', 'classmethod', 'staticmethod', 'memoryview',
-  'bytes', 'bytearray', 'iter', 'next', 'id', 'hash', 'help', 'exit', 'quit', 'breakpoint', 'callable', 'issubclass',
-  'print', 'unichr', 'reduce', 'complex', 'divmod', 'pow', 'format',
-]); // biome-ignore format: one table
+  '__import__',
+  'eval',
+  'exec',
+  'execfile',
+  'compile',
+  'open',
+  'file',
+  'input',
+  'raw_input',
+  'globals',
+  'locals',
+  'vars',
+  'dir',
+  'getattr',
+  'setattr',
+  'delattr',
+  'super',
+  'object',
+  'property',
+  'classmethod',
+  'staticmethod',
+  'memoryview',
+  'bytes',
+  'bytearray',
+  'iter',
+  'next',
+  'id',
+  'hash',
+  'help',
+  'exit',
+  'quit',
+  'breakpoint',
+  'callable',
+  'issubclass',
+  'print',
+  'unichr',
+  'reduce',
+  'complex',
+  'divmod',
+  'pow',
+  'format',
+]);
 
 export class ExpressionParser {
   private depth = 0;
@@ -184,17 +221,16 @@ export class ExpressionParser {
   private postfix(start: Expression, tight: boolean): Expression {
     let expression = start;
     let dollar = expression.kind === 'name' && expression.dollar;
+    let called = false;
     while (true) {
       // In text, what follows need not be an expression at all, so look before reading a token.
-      if (tight && !/^(?:[([]|\.[A-Za-z_])/.test(this.lexer.source.slice(this.lexer.position, this.lexer.position + 2))) {
-        return expression;
-      }
-      if (tight && this.lexer.position >= this.lexer.limit) return expression;
+      if (tight && !this.goesOn(called)) return expression;
       if (this.lexer.isOperator('(')) {
         if (expression.kind === 'name' || expression.kind === 'attribute') expression.auto = false;
         if (expression.kind === 'name' && REFUSED_FUNCTIONS.has(expression.name) && !expression.dollar) {
           throw new Fault('unsupported', `the function ${expression.name}()`, expression.at);
         }
+        called = expression.kind === 'name' || expression.kind === 'attribute';
         expression = this.call(expression);
       } else if (this.lexer.isOperator('[')) expression = this.index(expression);
       else if (this.lexer.isOperator('.')) {
@@ -202,9 +238,18 @@ export class ExpressionParser {
         const token = this.lexer.take();
         if (token.kind !== 'name') throw new Fault('syntax', "expected a name after '.'", token.start);
         dollar ||= token.dollar;
+        called = false;
         expression = { kind: 'attribute', object: expression, name: token.name, auto: dollar, dollar, at: token.start };
       } else return expression;
     }
+  }
+
+  /** In text: whether the very next characters belong to the placeholder. After `$f(x)` a bracket does not. */
+  private goesOn(called: boolean): boolean {
+    const { source, position, limit } = this.lexer;
+    if (position >= limit) return false;
+    const next = source.slice(position, position + 2);
+    return called ? /^\.[A-Za-z_]/.test(next) : /^(?:[([]|\.[A-Za-z_])/.test(next);
   }
 
   private call(callee: Expression): Expression {
@@ -217,7 +262,8 @@ export class ExpressionParser {
           throw new Fault('unsupported', `${token.text}arguments`, token.start);
         }
         const value = this.conditional();
-        if (value.kind === 'name' && this.lexer.accept('=')) named.push({ name: value.name, value: this.conditional() });
+        if (value.kind === 'name' && this.lexer.accept('='))
+          named.push({ name: value.name, value: this.conditional() });
         else if (this.lexer.isWord('for')) positional.push(this.comprehension(value));
         else positional.push(value);
         if (!this.lexer.accept(',')) break;
@@ -292,7 +338,11 @@ export class ExpressionParser {
     const token = this.lexer.take();
     if (token.kind !== 'literal') throw new Fault('syntax', 'expected a value', token.start);
     let value = token.value;
-    for (let next = this.lexer.peek(); token.isString && next.kind === 'literal' && next.isString; next = this.lexer.peek()) {
+    for (
+      let next = this.lexer.peek();
+      token.isString && next.kind === 'literal' && next.isString;
+      next = this.lexer.peek()
+    ) {
       this.lexer.take();
       value = `${value as string}${next.value as string}`;
     }

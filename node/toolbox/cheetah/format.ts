@@ -17,7 +17,14 @@ export function formatPercent(template: string, given: Value, meter: Meter): str
   let named = false;
   const out = template.replace(
     /%(?:\(([^)]*)\))?([-+ 0#]*)(\*|\d+)?(?:\.(\d+))?(.)/gs,
-    (all, key: string | undefined, flags: string, width: string | undefined, precision: string | undefined, type: string) => {
+    (
+      all,
+      key: string | undefined,
+      flags: string,
+      width: string | undefined,
+      precision: string | undefined,
+      type: string,
+    ) => {
       if (type === '%') return '%';
       if (width === '*') throw new Fault('unsupported', `the conversion '${all}'`);
       let value: Value | undefined;
@@ -46,28 +53,31 @@ export function formatPercent(template: string, given: Value, meter: Meter): str
 
 export function formatBraces(template: string, args: Value[], named: ReadonlyMap<string, Value>, meter: Meter): string {
   let next = 0;
-  const out = template.replace(/\{\{|\}\}|\{([A-Za-z_0-9]*)(?:!([rs]))?(?::([^{}]*))?\}|[{}]/g, (all, field, how, spec) => {
-    if (all === '{{') return '{';
-    if (all === '}}') return '}';
-    if (all === '{' || all === '}') throw new Fault('unsupported', `the format field in ${repr(template)}`);
-    const value = field === '' ? args[next++] : /^\d+$/.test(field) ? args[Number(field)] : named.get(field);
-    if (value === undefined) throw new Fault('missing', `no value for the format field '${all}'`);
-    const converted = how === 'r' ? repr(value) : how === 's' ? str(value) : value;
-    if (spec === undefined || spec === '') return str(converted);
-    const found = /^(?:(.)?([<>^]))?([+ ])?(0)?(\d+)?(?:\.(\d+))?([dfgesxXoE%])?$/.exec(spec);
-    if (!found || found[7] === '%') throw new Fault('unsupported', `the format '${all}'`);
-    const isNumber = numeric(plain(converted)) !== undefined;
-    const align = found[2] ?? (isNumber ? '>' : '<');
-    const precision = found[6] === undefined ? undefined : bounded(found[6]);
-    const type = found[7] ?? (isNumber ? (precision === undefined ? 's' : 'g') : 's');
-    const bare = convert(converted, { flags: found[3] ?? '', width: 0, precision, type });
-    const width = bounded(found[5]);
-    if (found[4] && found[2] === undefined) return bare.padStart(width, '0');
-    const fill = found[1] ?? ' ';
-    if (align === '<') return bare.padEnd(width, fill);
-    if (align === '>') return bare.padStart(width, fill);
-    return bare.padStart(bare.length + Math.floor(Math.max(0, width - bare.length) / 2), fill).padEnd(width, fill);
-  });
+  const out = template.replace(
+    /\{\{|\}\}|\{([A-Za-z_0-9]*)(?:!([rs]))?(?::([^{}]*))?\}|[{}]/g,
+    (all, field, how, spec) => {
+      if (all === '{{') return '{';
+      if (all === '}}') return '}';
+      if (all === '{' || all === '}') throw new Fault('unsupported', `the format field in ${repr(template)}`);
+      const value = field === '' ? args[next++] : /^\d+$/.test(field) ? args[Number(field)] : named.get(field);
+      if (value === undefined) throw new Fault('missing', `no value for the format field '${all}'`);
+      const converted = how === 'r' ? repr(value) : how === 's' ? str(value) : value;
+      if (spec === undefined || spec === '') return str(converted);
+      const found = /^(?:(.)?([<>^]))?([+ ])?(0)?(\d+)?(?:\.(\d+))?([dfgesxXoE%])?$/.exec(spec);
+      if (!found || found[7] === '%') throw new Fault('unsupported', `the format '${all}'`);
+      const isNumber = numeric(plain(converted)) !== undefined;
+      const align = found[2] ?? (isNumber ? '>' : '<');
+      const precision = found[6] === undefined ? undefined : bounded(found[6]);
+      const type = found[7] ?? (isNumber ? (precision === undefined ? 's' : 'g') : 's');
+      const bare = convert(converted, { flags: found[3] ?? '', width: 0, precision, type });
+      const width = bounded(found[5]);
+      if (found[4] && found[2] === undefined) return bare.padStart(width, '0');
+      const fill = found[1] ?? ' ';
+      if (align === '<') return bare.padEnd(width, fill);
+      if (align === '>') return bare.padStart(width, fill);
+      return bare.padStart(bare.length + Math.floor(Math.max(0, width - bare.length) / 2), fill).padEnd(width, fill);
+    },
+  );
   meter.size(out.length);
   return out;
 }
@@ -141,10 +151,10 @@ function general(number: number, precision: number): string {
 /** A value as a float, from text too: what `float()` accepts. */
 export function parseFloatText(text: string): Float {
   const trimmed = text.trim();
-  if (/^[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(trimmed)) return new Float(Number(trimmed.replace(/_/g, '')));
+  if (/^[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(trimmed))
+    return new Float(Number(trimmed.replace(/_/g, '')));
   const special = /^([+-]?)(inf|infinity|nan)$/i.exec(trimmed);
   if (!special) throw new Fault('type', `could not convert string to float: ${repr(text)}`);
   if (/nan/i.test(trimmed)) return new Float(Number.NaN);
   return new Float(special[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY);
 }
-

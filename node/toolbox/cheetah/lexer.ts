@@ -13,9 +13,50 @@ export type Token = { start: number; end: number; spaced: boolean } & (
 );
 
 const OPERATORS = [
-  '**=', '//=', '==', '!=', '<=', '>=', '**', '//', '+=', '-=', '*=', '/=', '%=', '<>', '<<', '>>', '->', ':=',
-  '+', '-', '*', '/', '%', '<', '>', '=', '(', ')', '[', ']', '{', '}', ',', ':', '.', ';', '|', '&', '^', '~', '`', '@', '!',
-]; // biome-ignore format: one table
+  '**=',
+  '//=',
+  '==',
+  '!=',
+  '<=',
+  '>=',
+  '**',
+  '//',
+  '+=',
+  '-=',
+  '*=',
+  '/=',
+  '%=',
+  '<>',
+  '<<',
+  '>>',
+  '->',
+  ':=',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '<',
+  '>',
+  '=',
+  '(',
+  ')',
+  '[',
+  ']',
+  '{',
+  '}',
+  ',',
+  ':',
+  '.',
+  ';',
+  '|',
+  '&',
+  '^',
+  '~',
+  '`',
+  '@',
+  '!',
+];
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 const NUMBER = /0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?/y;
 const STRING_START = /([A-Za-z]{0,2})("""|'''|"|')/y;
@@ -81,7 +122,8 @@ export class Lexer {
 
   expect(text: string, why: string): Token {
     const token = this.peek();
-    if (!this.isOperator(text)) throw new Fault('syntax', `expected '${text}' ${why}, found ${this.found()}`, token.start);
+    if (!this.isOperator(text))
+      throw new Fault('syntax', `expected '${text}' ${why}, found ${this.found()}`, token.start);
     return this.take();
   }
 
@@ -164,11 +206,12 @@ export class Lexer {
       if (at >= this.limit) throw new Fault('syntax', 'a string that does not end', start);
       if (this.source.startsWith(quote, at)) break;
       const char = this.source[at] ?? '';
-      if (char === '\n' && quote.length === 1) throw new Fault('syntax', 'a string that does not end on its line', start);
+      if (char === '\n' && quote.length === 1)
+        throw new Fault('syntax', 'a string that does not end on its line', start);
       if (char === '\\') {
-        const escape = readEscape(this.source, at);
-        value += prefix === 'r' ? this.source.slice(at, at + 2) : escape.text;
-        at += prefix === 'r' ? 2 : escape.length;
+        const escaped = readEscape(this.source, at);
+        value += prefix === 'r' ? this.source.slice(at, at + 2) : escaped.text;
+        at += prefix === 'r' ? 2 : escaped.length;
       } else {
         value += char;
         at++;
@@ -179,8 +222,18 @@ export class Lexer {
 }
 
 const ESCAPES: ReadonlyMap<string, string> = new Map([
-  ['n', '\n'], ['t', '\t'], ['r', '\r'], ['\\', '\\'], ["'", "'"], ['"', '"'], ['a', '\x07'], ['b', '\b'], ['f', '\f'], ['v', '\v'], ['\n', ''],
-]); // biome-ignore format: one table
+  ['n', '\n'],
+  ['t', '\t'],
+  ['r', '\r'],
+  ['\\', '\\'],
+  ["'", "'"],
+  ['"', '"'],
+  ['a', '\x07'],
+  ['b', '\b'],
+  ['f', '\f'],
+  ['v', '\v'],
+  ['\n', ''],
+]);
 
 function readEscape(source: string, at: number): { text: string; length: number } {
   const char = source[at + 1] ?? '';

@@ -50,7 +50,8 @@ function stripped(self: string, args: Value[], left: boolean, right: boolean): s
 function split(self: string, args: Value[], named: ReadonlyMap<string, Value>, fromRight: boolean): Value[] {
   const separator = args[0] ?? named.get('sep') ?? null;
   const most = count(args[1] ?? named.get('maxsplit'), -1);
-  const parts = separator === null ? self.split(/[ \t\n\r\f\v]+/).filter((part) => part !== '') : splitBy(self, separator);
+  const parts =
+    separator === null ? self.split(/[ \t\n\r\f\v]+/).filter((part) => part !== '') : splitBy(self, separator);
   if (most < 0 || parts.length <= most + 1) return parts;
   if (separator === null) return splitSpaceAtMost(self, most, fromRight);
   const by = text(separator, 'split');
@@ -69,7 +70,9 @@ function splitSpaceAtMost(self: string, most: number, fromRight: boolean): strin
   const parts: string[] = [];
   let rest = stripped(self, [], true, true);
   while (parts.length < most) {
-    const found = (fromRight ? /^(.*?)[ \t\n\r\f\v]+([^ \t\n\r\f\v]+)$/s : /^([^ \t\n\r\f\v]+)[ \t\n\r\f\v]+(.*)$/s).exec(rest);
+    const found = (
+      fromRight ? /^(.*?)[ \t\n\r\f\v]+([^ \t\n\r\f\v]+)$/s : /^([^ \t\n\r\f\v]+)[ \t\n\r\f\v]+(.*)$/s
+    ).exec(rest);
     if (!found) break;
     parts.push((fromRight ? found[2] : found[1]) ?? '');
     rest = (fromRight ? found[1] : found[2]) ?? '';
@@ -157,7 +160,14 @@ const STRING_METHODS: ReadonlyMap<string, Method<string>> = new Map<string, Meth
   ['rstrip', (self, args) => stripped(self, args, false, true)],
   ['split', (self, args, _, named) => split(self, args, named, false)],
   ['rsplit', (self, args, _, named) => split(self, args, named, true)],
-  ['splitlines', (self) => self.replace(/(?:\r\n|\r|\n)$/, '').split(/\r\n|\r|\n/).filter((line) => self !== '' || line !== '')],
+  [
+    'splitlines',
+    (self) =>
+      self
+        .replace(/(?:\r\n|\r|\n)$/, '')
+        .split(/\r\n|\r|\n/)
+        .filter((line) => self !== '' || line !== ''),
+  ],
   ['partition', (self, args) => partition(self, args, false)],
   ['rpartition', (self, args) => partition(self, args, true)],
   ['join', join],
@@ -166,15 +176,21 @@ const STRING_METHODS: ReadonlyMap<string, Method<string>> = new Map<string, Meth
   ['endswith', (self, args) => matches(self, args, (hay, part) => hay.endsWith(part), 'endswith')],
   ['find', (self, args) => find(self, args, false)],
   ['rfind', (self, args) => find(self, args, true)],
-  ['index', (self, args) => {
-    const at = find(self, args, false);
-    if (at < 0) throw new Fault('missing', 'substring not found');
-    return at;
-  }],
-  ['count', (self, args) => {
-    const part = text(args[0], 'count');
-    return part === '' ? self.length + 1 : self.split(part).length - 1;
-  }],
+  [
+    'index',
+    (self, args) => {
+      const at = find(self, args, false);
+      if (at < 0) throw new Fault('missing', 'substring not found');
+      return at;
+    },
+  ],
+  [
+    'count',
+    (self, args) => {
+      const part = text(args[0], 'count');
+      return part === '' ? self.length + 1 : self.split(part).length - 1;
+    },
+  ],
   ['isdigit', every(/^\d+$/)],
   ['isalpha', every(/^\p{L}+$/u)],
   ['isalnum', every(/^[\p{L}\p{N}]+$/u)],
@@ -183,15 +199,18 @@ const STRING_METHODS: ReadonlyMap<string, Method<string>> = new Map<string, Meth
   ['isspace', every(/^\s+$/)],
   ['isupper', (self) => cased(self, self.toUpperCase())],
   ['islower', (self) => cased(self, self.toLowerCase())],
-  ['zfill', (self, args, meter) => {
-    const sign = /^[+-]/.exec(self)?.[0] ?? '';
-    return sign + padded(self.slice(sign.length), [count(args[0], 0) - sign.length, '0'], meter, 'left');
-  }],
+  [
+    'zfill',
+    (self, args, meter) => {
+      const sign = /^[+-]/.exec(self)?.[0] ?? '';
+      return sign + padded(self.slice(sign.length), [count(args[0], 0) - sign.length, '0'], meter, 'left');
+    },
+  ],
   ['ljust', (self, args, meter) => padded(self, args, meter, 'right')],
   ['rjust', (self, args, meter) => padded(self, args, meter, 'left')],
   ['center', (self, args, meter) => padded(self, args, meter, 'both')],
   ['format', (self, args, meter, named) => formatBraces(self, args, named, meter)],
-]); // biome-ignore format: one table
+]);
 
 function position(self: Value[], value: Value): number {
   const at = self.findIndex((item) => equal(item, value));
@@ -200,49 +219,73 @@ function position(self: Value[], value: Value): number {
 }
 
 const LIST_METHODS: ReadonlyMap<string, Method<Value[]>> = new Map<string, Method<Value[]>>([
-  ['append', (self, args, meter) => {
-    meter.size(self.length + 1);
-    self.push(args[0] ?? null);
-    return null;
-  }],
-  ['extend', (self, args, meter) => {
-    const more = [...iterate(args[0] ?? null)];
-    meter.size(self.length + more.length);
-    self.push(...more);
-    return null;
-  }],
-  ['insert', (self, args, meter) => {
-    meter.size(self.length + 1);
-    self.splice(count(args[0], 0), 0, args[1] ?? null);
-    return null;
-  }],
-  ['pop', (self, args) => {
-    const [removed] = self.splice(count(args[0], -1), 1);
-    if (removed === undefined) throw new Fault('missing', 'pop from an empty list');
-    return removed;
-  }],
-  ['remove', (self, args) => {
-    self.splice(position(self, args[0] ?? null), 1);
-    return null;
-  }],
+  [
+    'append',
+    (self, args, meter) => {
+      meter.size(self.length + 1);
+      self.push(args[0] ?? null);
+      return null;
+    },
+  ],
+  [
+    'extend',
+    (self, args, meter) => {
+      const more = [...iterate(args[0] ?? null)];
+      meter.size(self.length + more.length);
+      self.push(...more);
+      return null;
+    },
+  ],
+  [
+    'insert',
+    (self, args, meter) => {
+      meter.size(self.length + 1);
+      self.splice(count(args[0], 0), 0, args[1] ?? null);
+      return null;
+    },
+  ],
+  [
+    'pop',
+    (self, args) => {
+      const [removed] = self.splice(count(args[0], -1), 1);
+      if (removed === undefined) throw new Fault('missing', 'pop from an empty list');
+      return removed;
+    },
+  ],
+  [
+    'remove',
+    (self, args) => {
+      self.splice(position(self, args[0] ?? null), 1);
+      return null;
+    },
+  ],
   ['index', (self, args) => position(self, args[0] ?? null)],
   ['count', (self, args) => self.filter((item) => equal(item, args[0] ?? null)).length],
-  ['reverse', (self) => {
-    self.reverse();
-    return null;
-  }],
-  ['sort', (self, _args, meter, named) => {
-    meter.step(self.length);
-    self.sort(compare);
-    if (truth(named.get('reverse') ?? false)) self.reverse();
-    return null;
-  }],
+  [
+    'reverse',
+    (self) => {
+      self.reverse();
+      return null;
+    },
+  ],
+  [
+    'sort',
+    (self, _args, meter, named) => {
+      meter.step(self.length);
+      self.sort(compare);
+      if (truth(named.get('reverse') ?? false)) self.reverse();
+      return null;
+    },
+  ],
   ['copy', (self) => [...self]],
-  ['clear', (self) => {
-    self.length = 0;
-    return null;
-  }],
-]); // biome-ignore format: one table
+  [
+    'clear',
+    (self) => {
+      self.length = 0;
+      return null;
+    },
+  ],
+]);
 
 const DICT_METHODS: ReadonlyMap<string, Method<Dict>> = new Map<string, Method<Dict>>([
   ['get', (self, args) => self.get(args[0] ?? null) ?? args[1] ?? null],
@@ -251,25 +294,34 @@ const DICT_METHODS: ReadonlyMap<string, Method<Dict>> = new Map<string, Method<D
   ['items', (self) => [...self.entries.values()].map(([key, value]) => new Tuple([key, value]))],
   ['has_key', (self, args) => self.get(args[0] ?? null) !== undefined],
   ['copy', (self) => new Dict(self.entries.values())],
-  ['update', (self, args, meter) => {
-    const other = args[0] ?? null;
-    if (!(other instanceof Dict)) throw new Fault('type', 'update() needs a dictionary');
-    meter.size(self.entries.size + other.entries.size);
-    for (const [key, value] of other.entries.values()) self.set(key, value);
-    return null;
-  }],
-  ['setdefault', (self, args) => {
-    const held = self.get(args[0] ?? null);
-    if (held === undefined) self.set(args[0] ?? null, args[1] ?? null);
-    return held ?? args[1] ?? null;
-  }],
-  ['pop', (self, args) => {
-    const held = self.get(args[0] ?? null) ?? args[1];
-    if (held === undefined) throw new Fault('missing', `no key ${repr(args[0] ?? null)}`);
-    removeKey(self, args[0] ?? null);
-    return held;
-  }],
-]); // biome-ignore format: one table
+  [
+    'update',
+    (self, args, meter) => {
+      const other = args[0] ?? null;
+      if (!(other instanceof Dict)) throw new Fault('type', 'update() needs a dictionary');
+      meter.size(self.entries.size + other.entries.size);
+      for (const [key, value] of other.entries.values()) self.set(key, value);
+      return null;
+    },
+  ],
+  [
+    'setdefault',
+    (self, args) => {
+      const held = self.get(args[0] ?? null);
+      if (held === undefined) self.set(args[0] ?? null, args[1] ?? null);
+      return held ?? args[1] ?? null;
+    },
+  ],
+  [
+    'pop',
+    (self, args) => {
+      const held = self.get(args[0] ?? null) ?? args[1];
+      if (held === undefined) throw new Fault('missing', `no key ${repr(args[0] ?? null)}`);
+      removeKey(self, args[0] ?? null);
+      return held;
+    },
+  ],
+]);
 
 function removeKey(dict: Dict, key: Value): void {
   for (const [text, [held]] of dict.entries) if (equal(held, key)) dict.entries.delete(text);
@@ -277,21 +329,30 @@ function removeKey(dict: Dict, key: Value): void {
 
 const setOf = (value: Value | undefined) => new PySet(iterate(value ?? null));
 const SET_METHODS: ReadonlyMap<string, Method<PySet>> = new Map<string, Method<PySet>>([
-  ['add', (self, args, meter) => {
-    meter.size(self.items.size + 1);
-    for (const [key, value] of new PySet([args[0] ?? null]).items) self.items.set(key, value);
-    return null;
-  }],
+  [
+    'add',
+    (self, args, meter) => {
+      meter.size(self.items.size + 1);
+      for (const [key, value] of new PySet([args[0] ?? null]).items) self.items.set(key, value);
+      return null;
+    },
+  ],
   ['union', (self, args) => new PySet([...self.items.values(), ...iterate(args[0] ?? null)])],
-  ['intersection', (self, args) => {
-    const other = setOf(args[0]);
-    return new PySet([...self.items].filter(([key]) => other.items.has(key)).map(([, value]) => value));
-  }],
-  ['difference', (self, args) => {
-    const other = setOf(args[0]);
-    return new PySet([...self.items].filter(([key]) => !other.items.has(key)).map(([, value]) => value));
-  }],
-]); // biome-ignore format: one table
+  [
+    'intersection',
+    (self, args) => {
+      const other = setOf(args[0]);
+      return new PySet([...self.items].filter(([key]) => other.items.has(key)).map(([, value]) => value));
+    },
+  ],
+  [
+    'difference',
+    (self, args) => {
+      const other = setOf(args[0]);
+      return new PySet([...self.items].filter(([key]) => !other.items.has(key)).map(([, value]) => value));
+    },
+  ],
+]);
 
 function bind<T>(self: T, methods: ReadonlyMap<string, Method<T>>, name: string): Callable | undefined {
   const method = methods.get(name);
@@ -309,7 +370,8 @@ function bind<T>(self: T, methods: ReadonlyMap<string, Method<T>>, name: string)
 export function methodOf(value: Value, name: string): Callable | undefined {
   if (typeof value === 'string') return bind(value, STRING_METHODS, name);
   if (Array.isArray(value)) return bind(value, LIST_METHODS, name);
-  if (value instanceof Tuple) return name === 'index' || name === 'count' ? bind([...value.items], LIST_METHODS, name) : undefined;
+  if (value instanceof Tuple)
+    return name === 'index' || name === 'count' ? bind([...value.items], LIST_METHODS, name) : undefined;
   if (value instanceof Dict) return bind(value, DICT_METHODS, name);
   if (value instanceof PySet) return bind(value, SET_METHODS, name);
   return undefined;
@@ -328,4 +390,3 @@ export function lengthOf(given: Value): number {
   }
   throw new Fault('type', `object of type '${typeName(value)}' has no len()`);
 }
-

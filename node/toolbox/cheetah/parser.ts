@@ -11,13 +11,57 @@ import type { BinaryOperator, Expression, TemplateNode } from './syntax.js';
 
 const DEPTH_MAX = 100;
 const KNOWN = new Set([
-  'if', 'elif', 'else', 'unless', 'for', 'while', 'set', 'silent', 'echo', 'end', 'break', 'continue', 'pass', 'slurp', 'raw',
-]); // biome-ignore format: one table
+  'if',
+  'elif',
+  'else',
+  'unless',
+  'for',
+  'while',
+  'set',
+  'silent',
+  'echo',
+  'end',
+  'break',
+  'continue',
+  'pass',
+  'slurp',
+  'raw',
+]);
 const REFUSED = new Set([
-  'import', 'from', 'extends', 'implements', 'def', 'block', 'closure', 'defmacro', 'attr', 'call', 'arg', 'cache', 'filter',
-  'i18n', 'encoding', 'compiler', 'compiler-settings', 'include', 'errorCatcher', 'breakpoint', 'assert', 'raise', 'del',
-  'return', 'yield', 'try', 'except', 'finally', 'with', 'stop', 'global', 'super', 'transform',
-]); // biome-ignore format: one table
+  'import',
+  'from',
+  'extends',
+  'implements',
+  'def',
+  'block',
+  'closure',
+  'defmacro',
+  'attr',
+  'call',
+  'arg',
+  'cache',
+  'filter',
+  'i18n',
+  'encoding',
+  'compiler',
+  'compiler-settings',
+  'include',
+  'errorCatcher',
+  'breakpoint',
+  'assert',
+  'raise',
+  'del',
+  'return',
+  'yield',
+  'try',
+  'except',
+  'finally',
+  'with',
+  'stop',
+  'global',
+  'super',
+  'transform',
+]);
 const WORD = /[A-Za-z0-9_-]+/y;
 
 interface Ending {
@@ -193,34 +237,22 @@ export class TemplateParser {
   }
 
   private directive(word: string, at: number): void {
-    switch (word) {
-      case 'if':
-        return this.ifDirective(at);
-      case 'unless':
-        return this.unless(at);
-      case 'for':
-      case 'while':
-        return this.loop(word, at);
-      case 'set':
-        return this.setDirective(at);
-      case 'silent':
-      case 'echo': {
-        const value = this.expression((parser) => parser.parse());
-        this.finishLine(at);
-        return this.push(word === 'echo' ? { kind: 'print', value, at } : { kind: 'silent', value, at });
-      }
-      case 'break':
-      case 'continue':
-        this.finishLine(at);
-        return this.push({ kind: word, at });
-      case 'pass':
-        return this.finishLine(at);
-      case 'slurp':
-        if (this.clearBefore(at)) this.dropSpaceBefore();
-        this.position = Math.min(this.lineEnd(this.position) + 1, this.limit);
-        return;
-      default:
-        return this.raw(at);
+    if (word === 'if') this.ifDirective(at);
+    else if (word === 'unless') this.unless(at);
+    else if (word === 'for' || word === 'while') this.loop(word, at);
+    else if (word === 'set') this.setDirective(at);
+    else if (word === 'raw') this.raw(at);
+    else if (word === 'pass') this.finishLine(at);
+    else if (word === 'slurp') {
+      if (this.clearBefore(at)) this.dropSpaceBefore();
+      this.position = Math.min(this.lineEnd(this.position) + 1, this.limit);
+    } else if (word === 'break' || word === 'continue') {
+      this.finishLine(at);
+      this.push({ kind: word, at });
+    } else {
+      const value = this.expression((parser) => parser.parse());
+      this.finishLine(at);
+      this.push(word === 'echo' ? { kind: 'print', value, at } : { kind: 'silent', value, at });
     }
   }
 
@@ -242,16 +274,24 @@ export class TemplateParser {
     const firstLineEnd = this.lineEnd(at);
     this.skipBlanks();
     const rest = this.source.slice(this.position, this.limit);
-    if (rest.startsWith('##')) {
+    if (rest.startsWith('##') && !this.directiveAt(this.position + 1)) {
       this.position = this.lineEnd(this.position);
       if (clear) this.position = Math.min(this.position + 1, this.limit);
     } else if (rest.startsWith('#')) this.position++;
     else if (this.position < this.limit && !/^[\r\n]/.test(rest)) {
       const found = rest.slice(0, 30).split('\n')[0];
       throw new Fault('syntax', `unexpected '${found}' after the directive`, this.position);
-    } else if (clear && this.position < this.limit) this.position = Math.min(this.lineEnd(this.position) + 1, this.limit);
+    } else if (clear && this.position < this.limit)
+      this.position = Math.min(this.lineEnd(this.position) + 1, this.limit);
     if (clear && (this.position >= this.limit || this.position > firstLineEnd)) this.dropSpaceBefore();
     else this.restoreBlank(at);
+  }
+
+  /** `##if`: the end of one directive and the start of the next, and no comment. */
+  private directiveAt(at: number): boolean {
+    WORD.lastIndex = at + 1;
+    const word = WORD.exec(this.source)?.[0] ?? '';
+    return this.source[at] === '#' && (KNOWN.has(word) || REFUSED.has(word));
   }
 
   private restoreBlank(at: number): void {
@@ -291,9 +331,8 @@ export class TemplateParser {
     });
     if (ternary) {
       this.finishLine(at);
-      return this.push({ kind: 'print', value: ternary, at });
-    }
-    this.branches({ test, line: this.oneLine(at) }, 'if', at);
+      this.push({ kind: 'print', value: ternary, at });
+    } else this.branches({ test, line: this.oneLine(at) }, 'if', at);
   }
 
   private unless(at: number): void {
@@ -363,7 +402,8 @@ export class TemplateParser {
     const head = this.expression((parser, lexer) => {
       if (word === 'while') return { test: parser.parse() };
       const target = parser.parseTarget();
-      if (!lexer.acceptWord('in')) throw new Fault('syntax', `expected 'in', found ${lexer.found()}`, lexer.peek().start);
+      if (!lexer.acceptWord('in'))
+        throw new Fault('syntax', `expected 'in', found ${lexer.found()}`, lexer.peek().start);
       return { target, source: parser.parse() };
     });
     let body = this.oneLine(at);

@@ -14,7 +14,11 @@ export type { Place } from './errors.js';
 export { TemplateError } from './errors.js';
 export type { Limits, Names } from './evaluate.js';
 
-export const DEFAULT_LIMITS: Limits = { stepsMax: 2_000_000, outputCharsMax: 2 * 1024 * 1024, valueUnitsMax: 1024 * 1024 };
+export const DEFAULT_LIMITS: Limits = {
+  stepsMax: 2_000_000,
+  outputCharsMax: 2 * 1024 * 1024,
+  valueUnitsMax: 1024 * 1024,
+};
 
 export interface Template {
   render(names: Names, limits?: Limits): string;

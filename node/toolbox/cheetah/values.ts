@@ -6,7 +6,18 @@
  */
 import { Fault } from './errors.js';
 
-export type Value = null | boolean | number | string | Float | Value[] | Tuple | Dict | PySet | Callable | TemplateObject;
+export type Value =
+  | null
+  | boolean
+  | number
+  | string
+  | Float
+  | Value[]
+  | Tuple
+  | Dict
+  | PySet
+  | Callable
+  | TemplateObject;
 
 export class Float {
   constructor(readonly value: number) {}

@@ -7,6 +7,11 @@ export const handoverErrors = defineErrors('handover', {
     say: 'The node has not announced a drain.',
     mend: 'Start the drain with `galaxy-node drain`.',
   },
+  'not-registered': {
+    kind: 'conflict',
+    say: 'The node has not registered since it joined, so there is nothing to hand over.',
+    mend: 'Start it, and drain it once it serves.',
+  },
   'too-few-domains': {
     kind: 'conflict',
     say: '{domains} other institution(s) or repositories serve now, {copies} are needed.',

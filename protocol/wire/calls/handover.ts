@@ -91,3 +91,15 @@ export const handoverCalls = {
 
 export const RECEIPT_KIND = 'receipt';
 export { token as receiptToken };
+
+/** The leaves of the inventory's Merkle tree, in order: what both sides hash (`merkleRoot` of protocol/blobs/inventory.ts). */
+export function inventoryLines(items: readonly InventoryItem[]): string[] {
+  return items.map(inventoryLine).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+function inventoryLine({ kind, id, bytes, vector }: InventoryItem): string {
+  const segments = Object.entries(vector ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([segment, seq]) => ` ${segment}=${seq}`);
+  return `${kind} ${id} ${bytes}${segments.join('')}`;
+}

@@ -106,8 +106,6 @@ export const command = z.object({
     z.object({ what: z.literal('seal'), account: entityId, to: peerId, epoch: z.number().int().nonnegative() }),
     /** This node is the new home: take the account over from the holders of its log. */
     z.object({ what: z.literal('adopt'), account: entityId, from: peerId, lease: token }),
-    /** The receipt was issued: answer redirects only, then stop. */
-    z.object({ what: z.literal('drained'), receipt: z.string().max(65_536) }),
   ]),
 });
 export type Command = z.output<typeof command>['do'];

@@ -102,6 +102,17 @@ it('a published history can be found and read by everybody, and copied by a user
   expect((await bob.get(`/api/datasets/${item.id}/display`)).text).toBe('shared text\n');
 });
 
+it('a purged history takes its datasets with it', async () => {
+  const { user } = await openTestApi();
+  const ana = await user('ana');
+  const { id } = (await ana.post('/api/histories', { name: 'a' })).body;
+  const dataset = (await ana.paste(id, 'some bytes')).body.outputs[0].id;
+  expect((await ana.get(`/api/histories/${id}`)).body.size).toBe(10);
+  await ana.delete(`/api/histories/${id}?purge=true`);
+  expect((await ana.get(`/api/histories/${id}`)).body.size).toBe(0);
+  expect((await ana.get(`/api/datasets/${dataset}`)).body).toMatchObject({ purged: true, deleted: true });
+});
+
 it('the poll answers null until something in the history has changed', async () => {
   const { user, anonymous, jobs } = await openTestApi();
   expect(await anonymous.get('/history/current_history_json')).toMatchObject({ status: 200, text: 'null' });

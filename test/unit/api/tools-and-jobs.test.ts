@@ -160,3 +160,12 @@ it('a job with the same inputs is found, nested or flat', async () => {
   expect(await find({ 'seed|value': 'other' })).toEqual([]);
   expect((await ana.post('/api/jobs/search', { tool_id: 'wc_gnu', inputs: {} })).body).toEqual([]);
 });
+
+it('a job whose outputs are all deleted is cancelled, and a finished one is left alone', async () => {
+  const { ana, input, run, jobs } = await withInput();
+  const made = (await run({ input1: { src: 'hda', id: input } })).body;
+  await ana.delete(`/api/datasets/${input}`);
+  expect(jobs.cancelled).toEqual([]);
+  await ana.delete(`/api/datasets/${made.outputs[0].id}`);
+  expect(jobs.cancelled).toEqual([made.jobs[0].id]);
+});

@@ -104,6 +104,16 @@ it('an upload that was refused by the jobs can be used again', async () => {
   expect((await ana.post('/api/tools/fetch', fetchTargets(sessionOf(location)))).status).toBe(200);
 });
 
+it('an upload without metadata, as tuspy sends it, is taken', async () => {
+  const { ana, send, patch, fetchTargets } = await listening();
+  const created = await send(ana, 'POST', TUS, { 'upload-length': '3', 'upload-metadata': '' });
+  expect(created.status).toBe(201);
+  const location = created.headers.get('location') ?? '';
+  await patch(ana, location, 0, Buffer.from('abc'));
+  const made = await ana.post('/api/tools/fetch', fetchTargets(sessionOf(location), { name: undefined }));
+  expect(made.body.outputs).toMatchObject([{ name: 'up', file_size: 3 }]);
+});
+
 it('a file over the limit is refused before its first byte', async () => {
   const { ana, create } = await listening({ 'uploads.sizeMaxBytes': 1000 });
   expect((await create(ana, 1001)).status).toBe(413);

@@ -145,9 +145,9 @@ describe('a fetch', () => {
   });
 
   it('goes on after a crash with what it had', async () => {
-    const bytes = someBytes(8 * MiB);
+    const bytes = someBytes(20 * MiB);
     const id = await holders(['a', 'b'], bytes);
-    corrupt('a', 5 * MiB);
+    corrupt('a', 15.5 * MiB);
     await expect(here.fetcher.fetch({ id, sources: from('a') })).rejects.toMatchObject({ code: 'blobs/unavailable' });
     await here.fetcher.stop();
     await here.fixture.restart();
@@ -159,7 +159,8 @@ describe('a fetch', () => {
     });
     await here.fetcher.fetch({ id, sources: from('b') });
     expect(Buffer.compare(await content(here.blobs.read(id)), bytes)).toBe(0);
-    expect(sent).toBeLessThan(16 * MiB);
+    // Five chunks lack, and four come with the manifest before anyone knows that they are here.
+    expect(sent).toBeLessThan(11 * MiB);
   });
 
   it('ends with the reason of this node when its disk is full', async () => {

@@ -22,6 +22,8 @@ export class BlobFixture {
   readonly lines: LogLine[] = [];
   /** Undefined: the real disk's. */
   freeBytes: number | undefined;
+  /** Awaited before each write: a slow disk. */
+  beforeWrite: (bytes: number) => Promise<void> = async () => {};
   /** Thrown by the next writes while set. */
   writeError: Error | undefined;
   commitError: Error | undefined;
@@ -99,6 +101,7 @@ export class BlobFixture {
       syncFolder: (folder) => systemDisk.syncFolder(folder),
       write: async (file, bytes, position) => {
         if (this.writeError) throw this.writeError;
+        await this.beforeWrite(bytes.length);
         await systemDisk.write(file, bytes, position);
         if (this.freeBytes !== undefined) this.freeBytes -= bytes.length;
       },

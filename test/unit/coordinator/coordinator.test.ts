@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isDomainError } from '../../../protocol/runtime/errors.js';
-import { checkLease } from '../../../protocol/trust/lease.js';
 import { NodeKey } from '../../../protocol/trust/identity.js';
+import { checkLease } from '../../../protocol/trust/lease.js';
 import { directoryCalls } from '../../../protocol/wire/calls/directory.js';
 import { membersCall } from '../../../protocol/wire/calls/members.js';
 import { call } from '../../../protocol/wire/rpc.js';
@@ -80,7 +80,9 @@ describe('a coordinator on loopback', () => {
     await expect(
       stranger.host
         .disconnect(coordinator.key.peerId)
-        .then(() => stranger.host.connect(coordinator.key.peerId, stranger.joined.addresses, AbortSignal.timeout(5000))),
+        .then(() =>
+          stranger.host.connect(coordinator.key.peerId, stranger.joined.addresses, AbortSignal.timeout(5000)),
+        ),
     ).rejects.toThrow();
   });
 

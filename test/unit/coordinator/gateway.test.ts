@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../protocol/runtime/clock.js';
-import { checkTicket, nonceHash } from '../../../protocol/trust/ticket.js';
 import { signToken } from '../../../protocol/trust/signed.js';
+import { checkTicket, nonceHash } from '../../../protocol/trust/ticket.js';
 import { directoryCalls } from '../../../protocol/wire/calls/directory.js';
 import { acceptTunnel } from '../../../protocol/wire/http-tunnel.js';
 import { LIMITS, PROTOCOLS } from '../../../protocol/wire/limits.js';
@@ -33,7 +33,11 @@ function ask(
   options: { method?: string; headers?: http.OutgoingHttpHeaders; body?: Buffer } = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = http.request(url, { agent: false, method: options.method ?? 'GET', headers: options.headers ?? {} });
+    const request = http.request(url, {
+      agent: false,
+      method: options.method ?? 'GET',
+      headers: options.headers ?? {},
+    });
     request.once('error', reject);
     request.once('response', (response) => {
       const chunks: Buffer[] = [];
@@ -115,7 +119,9 @@ class FakeNode {
       });
       request.on('end', () => {
         response.setHeader('content-type', 'application/json');
-        response.end(JSON.stringify({ node: this.name, url, method: request.method, bytes: seen.bytes, sha: hash.digest('hex') }));
+        response.end(
+          JSON.stringify({ node: this.name, url, method: request.method, bytes: seen.bytes, sha: hash.digest('hex') }),
+        );
       });
     }
   }
@@ -237,7 +243,11 @@ describe("the network's address", () => {
     expect(enter.origin + enter.pathname).toBe(`${farUrl}/galaxy-node/enter`);
     expect(Object.fromEntries(enter.searchParams)).toEqual({ node: far.peer.key.peerId, to: '/datasets/x?tab=1' });
     // The node has set its nonce cookie and sends the browser back for the ticket.
-    const query = new URLSearchParams({ node: far.peer.key.peerId, nonce: nonceHash('n0nce'), to: '/datasets/x?tab=1' });
+    const query = new URLSearchParams({
+      node: far.peer.key.peerId,
+      nonce: nonceHash('n0nce'),
+      to: '/datasets/x?tab=1',
+    });
     const ticketed = await ask(`${base}/network/ticket?${query}`, { headers: { ...PAGE, cookie } });
     expect(ticketed.headers['referrer-policy']).toBe('no-referrer');
     const ticket = new URL(String(ticketed.headers.location)).searchParams.get('ticket') ?? '';
@@ -348,7 +358,11 @@ describe("the network's address", () => {
     };
     expect((await ask(`${base}/api/flaky`, { headers: { 'x-api-key': key } })).status).toBe(200);
     broken = 0;
-    const post = await ask(`${base}/api/flaky`, { method: 'POST', headers: { 'x-api-key': key }, body: Buffer.from('x') });
+    const post = await ask(`${base}/api/flaky`, {
+      method: 'POST',
+      headers: { 'x-api-key': key },
+      body: Buffer.from('x'),
+    });
     near.onRequest = undefined;
     expect(post.status).toBe(503);
     expect(post.headers['retry-after']).toBeDefined();
@@ -395,7 +409,9 @@ describe("the network's address", () => {
     // It waited while her home was being given up, instead of failing.
     expect(json(answer)).toMatchObject({ node: 'Melbourne' });
     expect(performance.now() - lostAt).toBeGreaterThan(coordinator.options['liveness.deadMs'] / 2);
-    const found = await call(far.peer.host, coordinator.key.peerId, directoryCalls.byId, { account: '00000000000000b2' });
+    const found = await call(far.peer.host, coordinator.key.peerId, directoryCalls.byId, {
+      account: '00000000000000b2',
+    });
     expect(found.account?.home).toBe(far.peer.key.peerId);
   });
 });

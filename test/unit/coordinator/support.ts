@@ -291,13 +291,12 @@ export class ManualClock implements Clock {
   advance(ms: number): void {
     const end = this.ms + ms;
     for (;;) {
-      const next = this.timers
-        .filter((timer) => !timer.cancelled && timer.at <= end)
-        .sort((a, b) => a.at - b.at)[0];
+      const next = this.timers.filter((timer) => !timer.cancelled && timer.at <= end).sort((a, b) => a.at - b.at)[0];
       if (next === undefined) break;
       this.ms = Math.max(this.ms, next.at);
       if (next.everyMs === undefined) next.cancelled = true;
-      else next.at += next.everyMs;
+      // As setInterval: what was missed is not made up for.
+      else next.at = this.ms + next.everyMs;
       next.run();
     }
     this.ms = end;

@@ -181,7 +181,10 @@ export class FakeDatatypes implements Datatypes {
   async sniff(file: string): Promise<string> {
     const bytes = await readFile(file);
     if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
-      return gunzipSync(bytes)[0] === 0x40 ? 'fastqsanger.gz' : 'data';
+      const { length } = bytes;
+      // A damaged one is not looked into.
+      const isWhole = length > 20 && bytes.readUInt32LE(length - 4) < 10_000_000;
+      return isWhole && gunzipSync(bytes)[0] === 0x40 ? 'fastqsanger.gz' : 'data';
     }
     if (bytes.includes(0)) return 'data';
     return bytes[0] === 0x3e ? 'fasta' : 'txt';

@@ -9,6 +9,7 @@ import { contentOf } from '../../../protocol/account/records.js';
 import { systemClock } from '../../../protocol/runtime/clock.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { type Compiled, compileEntry } from './compile.js';
+import { gone, isGone } from './processes.js';
 import { ANNA, HISTORY, removeWorlds, submission, World } from './world.js';
 
 let compiled: Compiled;
@@ -66,22 +67,6 @@ async function fromWorking(name: string): Promise<string> {
       if (existsSync(file) && readFileSync(file, 'utf8').endsWith('\n')) return readFileSync(file, 'utf8').trim();
     }
     // Nothing tells when a tool wrote a file of its own: look again in a moment.
-    systemClock.after(10, () => world.poke());
-    return undefined;
-  });
-}
-
-function isGone(pid: number): boolean {
-  try {
-    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return true;
-  }
-}
-
-async function gone(pid: number): Promise<void> {
-  await world.until(() => {
-    if (isGone(pid)) return true;
     systemClock.after(10, () => world.poke());
     return undefined;
   });

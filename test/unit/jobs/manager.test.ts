@@ -1,8 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JOB_NAMESPACES } from '../../../node/jobs/namespaces.js';
+import { RUN_MARKER } from '../../../node/jobs/run-spec.js';
 import type { JobOutcome } from '../../../protocol/account/entries.js';
 import { contentOf } from '../../../protocol/account/records.js';
 import { FakeExecutor } from './fakes.js';
+import { gone } from './processes.js';
 import { ANNA, BERT, removeWorlds, submission, World } from './world.js';
 
 let world: World;
@@ -282,6 +288,18 @@ describe('crashes', () => {
       [jobs[1], 1],
       [jobs[2], 1],
     ]);
+  });
+
+  it('of the whole machine but its jobs: what they left running is ended at the next start, and their folders go', async () => {
+    await world.close();
+    const folder = join(world.folder, 'jobs', '00000000000000ee-1');
+    mkdirSync(folder);
+    const left = spawn('sleep', ['1000'], { detached: true, stdio: 'ignore', env: { [RUN_MARKER]: folder } });
+    await once(left, 'spawn');
+    world.executor = new FakeExecutor();
+    await world.open();
+    await gone(left.pid as number);
+    expect(existsSync(folder)).toBe(false);
   });
 
   it('a stop does not count as a crash', async () => {

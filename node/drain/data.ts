@@ -1,0 +1,249 @@
+/**
+ * Sixth step: every byte here is elsewhere too. The rule: **a leaver is answerable for everything it holds**, not only for
+ * what its users made. Copies held for others are re-placed by their homes too, from the moment of the announcement on;
+ * but a home may be dead or slow, and a file that no entry names (a losing output, a run that was given up) has no home.
+ * So holders are asked first what they have, and only what then lacks copies is pushed: what others have placed
+ * meanwhile costs one question. What is unique to this node goes first (BlobReplicator).
+ *
+ * A confirmation in the ledger is enough to pass here; whether it is true is the coordinator's to find out, and what it
+ * does not find comes back as `distrust`.
+ */
+import type { BlobId, BlobStore } from '../../protocol/blobs/blob.js';
+import { type Clock, deadline, sleep } from '../../protocol/runtime/clock.js';
+import { describeError } from '../../protocol/runtime/errors.js';
+import type { Logger } from '../../protocol/runtime/logger.js';
+import type { BlobLane, Holder, Holders } from '../replication/holders.js';
+import { domainsOf, type Ledger } from '../replication/ledger.js';
+import { Wakeup } from '../replication/wakeup.js';
+import type { UnsafeItem } from './handover.js';
+import type { Drainable, StepContext, StepResult } from './part.js';
+import { counted } from './words.js';
+
+/** The replicator, as far as a drain moves it. */
+export interface LeavingCopies {
+  setCopies(copies: number): void;
+  setPaused(paused: boolean): void;
+  isPaused(): boolean;
+  recount(): void;
+  refusals(): { peer: string; blob: BlobId; reason: string }[];
+}
+
+export interface DataDeps {
+  blobs: Pick<BlobStore, 'list' | 'has'>;
+  ledger: Pick<Ledger, 'track' | 'blob' | 'confirmBlobs' | 'lapse' | 'onChange'>;
+  lane: Pick<BlobLane, 'have'>;
+  /** Brings a holder what it lacks of an account. */
+  offerAccount: (peer: string, account: string, signal: AbortSignal) => Promise<unknown>;
+  holders: Holders;
+  copies: LeavingCopies;
+  clock: Clock;
+  logger: Logger;
+}
+
+export interface DataOptions {
+  /** This node's institution: what a sister machine holds does not count. */
+  domain: string;
+  copies: number;
+}
+
+const TRACKED_AT_ONCE = 1000;
+const ASKED_AT_ONCE = 4096;
+const ASK_MS = 60_000;
+const OFFER_MS = 60_000;
+/** What still lacks copies is asked for again: others place what is theirs. */
+const ASK_AGAIN_MS = 60_000;
+const LOOK_MS = 1000;
+/** Above this many, the list is gone through once a second and not at each confirmation. */
+const MANY = 10_000;
+
+export class DataStep implements Drainable {
+  readonly name = 'data';
+  readonly say = 'copying data to other nodes';
+  private readonly wakeup: Wakeup;
+  private readonly suspects = new Map<string, UnsafeItem>();
+  private wanted: number;
+  private pausedBefore: boolean | undefined;
+
+  constructor(
+    private readonly deps: DataDeps,
+    private readonly options: DataOptions,
+  ) {
+    this.wakeup = new Wakeup(deps.clock);
+    this.wanted = options.copies;
+  }
+
+  /** The operator asked for a drain: a pause of replication ends, and it is to as many copies as the coordinator wants. */
+  async open(copies: number): Promise<void> {
+    this.wanted = copies;
+    const { copies: replicator } = this.deps;
+    this.pausedBefore ??= replicator.isPaused();
+    replicator.setCopies(Math.max(copies, 1));
+    replicator.setPaused(false);
+    replicator.recount();
+  }
+
+  /** What the coordinator did not find enough of, whatever the ledger says. */
+  distrust(items: readonly UnsafeItem[]): void {
+    for (const item of items) this.suspects.set(`${item.kind} ${item.id}`, item);
+  }
+
+  async run({ signal, report }: StepContext): Promise<StepResult> {
+    const { blobs, ledger, holders, clock, copies: replicator } = this.deps;
+    await this.lookAgain(signal);
+    const lacking = await this.takeOver(signal);
+    let bytesTotal = 0;
+    for (const size of lacking.values()) bytesTotal += size;
+    const releases = [
+      ledger.onChange(() => this.wakeup.wake()),
+      // The replicator has forgotten refusals then, and who serves has changed.
+      holders.onChange(() => this.wakeup.wake()),
+    ];
+    try {
+      let askedAt = clock.monotonic();
+      await this.ask(lacking.keys(), signal);
+      replicator.recount();
+      for (;;) {
+        const domainOf = this.domains();
+        let bytes = 0;
+        for (const [blob, size] of lacking) {
+          // One that was moved aside as damaged can be handed over by nobody; the inventory will not name it.
+          if (this.isSafe(blob, domainOf) || !blobs.has(blob)) lacking.delete(blob);
+          else bytes += size;
+        }
+        report({
+          objects: lacking.size,
+          bytes,
+          bytesDone: bytesTotal - bytes,
+          bytesTotal,
+          ...(lacking.size > 0 ? { say: this.why(lacking) } : {}),
+        });
+        if (lacking.size === 0) return undefined;
+        await this.wakeup.wait(signal, LOOK_MS);
+        signal.throwIfAborted();
+        if (lacking.size > MANY) await sleep(clock, LOOK_MS, signal);
+        if (clock.monotonic() - askedAt >= ASK_AGAIN_MS) {
+          askedAt = clock.monotonic();
+          await this.ask(lacking.keys(), signal);
+        }
+      }
+    } finally {
+      for (const release of releases) release();
+    }
+  }
+
+  async undo(): Promise<void> {
+    this.suspects.clear();
+    this.wanted = this.options.copies;
+    this.deps.copies.setCopies(this.options.copies);
+    if (this.pausedBefore !== undefined) this.deps.copies.setPaused(this.pausedBefore);
+    this.pausedBefore = undefined;
+  }
+
+  /** Answerable for everything here; what lacks copies, with its size. */
+  private async takeOver(signal: AbortSignal): Promise<Map<BlobId, number>> {
+    const lacking = new Map<BlobId, number>();
+    const domainOf = this.domains();
+    let batch: { blob: BlobId; size: number }[] = [];
+    const take = async () => {
+      await this.deps.ledger.track(batch);
+      for (const { blob, size } of batch) if (!this.isSafe(blob, domainOf)) lacking.set(blob, size);
+      batch = [];
+    };
+    for await (const ref of this.deps.blobs.list()) {
+      signal.throwIfAborted();
+      batch.push(ref);
+      if (batch.length >= TRACKED_AT_ONCE) await take();
+    }
+    await take();
+    return lacking;
+  }
+
+  /** What each holder says it has counts as confirmed; what it does not say leaves the count as it is. */
+  private async ask(ids: Iterable<BlobId>, signal: AbortSignal, isSuspect = false): Promise<void> {
+    const asked = [...ids];
+    if (asked.length === 0) return;
+    for (const { peer } of this.others()) {
+      try {
+        for (let first = 0; first < asked.length; first += ASKED_AT_ONCE) {
+          const some = asked.slice(first, first + ASKED_AT_ONCE);
+          const { storeId, held } = await this.deps.lane.have(peer, some, deadline(ASK_MS, signal));
+          await this.deps.ledger.confirmBlobs(peer, storeId, held);
+          if (!isSuspect) continue;
+          const has = new Set(held);
+          for (const blob of some) if (!has.has(blob)) await this.deps.ledger.lapse(peer, undefined, blob);
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        this.deps.logger.info({ peer, reason: describeError(error) }, 'a holder could not be asked what it has');
+      }
+    }
+  }
+
+  private async lookAgain(signal: AbortSignal): Promise<void> {
+    const items = [...this.suspects.values()];
+    if (items.length === 0) return;
+    const ids = items.filter(({ kind }) => kind === 'blob').map(({ id }) => id);
+    await this.ask(ids, signal, true);
+    for (const { kind, id } of items) if (kind === 'account') await this.offer(id, signal);
+    this.suspects.clear();
+  }
+
+  /** To as many institutions as there must be copies; a holder that has it all already costs one question. */
+  private async offer(account: string, signal: AbortSignal): Promise<void> {
+    const domains = new Set<string>();
+    for (const { peer, domain } of this.others()) {
+      if (domains.size >= this.wanted) return;
+      if (domains.has(domain)) continue;
+      try {
+        await this.deps.offerAccount(peer, account, deadline(OFFER_MS, signal));
+        domains.add(domain);
+      } catch (error) {
+        signal.throwIfAborted();
+        this.deps.logger.info({ peer, account, reason: describeError(error) }, 'a holder did not take an account log');
+      }
+    }
+  }
+
+  /** Who counts, the repository first. */
+  private others(): Holder[] {
+    return this.deps.holders
+      .list()
+      .filter(({ serving, connected, domain }) => serving && connected && domain !== this.options.domain)
+      .sort((a, b) => Number(b.kind === 'repository') - Number(a.kind === 'repository') || (a.peer < b.peer ? -1 : 1));
+  }
+
+  private domains(): (peer: string) => string | undefined {
+    return otherDomains(this.deps.holders, this.options.domain);
+  }
+
+  private isSafe(blob: BlobId, domainOf: (peer: string) => string | undefined): boolean {
+    const tracked = this.deps.ledger.blob(blob);
+    return tracked !== undefined && domainsOf(tracked, domainOf).size >= this.wanted;
+  }
+
+  private why(lacking: ReadonlyMap<BlobId, number>): string {
+    const reasons = new Map<string, number>();
+    for (const { blob, reason } of this.deps.copies.refusals()) {
+      if (lacking.has(blob)) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    }
+    const serving = new Set(this.others().map(({ domain }) => domain)).size;
+    const parts = [`${counted(lacking.size, 'object')} to copy`];
+    if (serving < this.wanted) {
+      parts.push(`${counted(serving, 'institution')} can be reached, ${this.wanted} are needed`);
+    }
+    const most = [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 3);
+    for (const [reason, count] of most) parts.push(`refused ${counted(count, 'time')}: ${reason}`);
+    return parts.join('; ');
+  }
+}
+
+/** Like `servingDomains`, without this node's own institution. */
+export function otherDomains(holders: Holders, own: string): (peer: string) => string | undefined {
+  const byPeer = new Map(
+    holders
+      .list()
+      .filter(({ serving, domain }) => serving && domain !== own)
+      .map(({ peer, domain }) => [peer, domain]),
+  );
+  return (peer) => byPeer.get(peer);
+}

@@ -1,0 +1,243 @@
+/**
+ * What a node has more of once it belongs to a network: the network's door, its accounts' comings and goings, and
+ * replication to others. Part of the composition root (node.ts); built at start, or when a running node joins.
+ */
+
+import { deadline } from '../protocol/runtime/clock.js';
+import { describeError, isDomainError } from '../protocol/runtime/errors.js';
+import type { ByteStream } from '../protocol/runtime/host.js';
+import { Lifecycle, type Part } from '../protocol/runtime/lifecycle.js';
+import { checkLease } from '../protocol/trust/lease.js';
+import { outcomeCall } from '../protocol/wire/calls/outcome.js';
+import type { Command } from '../protocol/wire/calls/register.js';
+import { answer, call, serveCalls } from '../protocol/wire/rpc.js';
+import { Homes } from './accounts/homes.js';
+import type { NodeCore } from './core.js';
+import type { JobManager } from './jobs/manager.js';
+import type { NetworkRecord } from './network-record.js';
+import { writeNetworkRecord } from './network-record.js';
+import { Network } from './peers/network.js';
+import type { DigestFields } from './peers/registration.js';
+import { BlobReplicator } from './replication/blob-replicator.js';
+import type { CurrentHolders } from './replication/current-holders.js';
+import type { Ledger } from './replication/ledger.js';
+import { LogReplicator } from './replication/log-replicator.js';
+import type { Replication } from './replication/replication.js';
+
+export interface JoinedDeps {
+  core: NodeCore;
+  record: NetworkRecord;
+  jobs: JobManager;
+  ledger: Ledger;
+  replication: Replication;
+  holders: CurrentHolders;
+  digest: () => Omit<DigestFields, 'logPartners'>;
+  acceptTunnel: (stream: ByteStream) => Promise<void>;
+}
+
+/** A push of blobs may be a terabyte; what counts is that bytes flow, which the lane itself watches. */
+const BLOB_PUSH_MS = 24 * 3600 * 1000;
+/** From this size on a blob has a provider record of its own in the DHT. */
+export const DHT_BLOB_BYTES_MIN = 64 * 2 ** 20;
+const PROVIDE_MS = 20_000;
+const LOG_PARTNERS = 2;
+
+export class Joined implements Part {
+  readonly network: Network;
+  readonly homes: Homes;
+  readonly logReplicator: LogReplicator;
+  readonly blobReplicator: BlobReplicator;
+  private readonly lifecycle: Lifecycle;
+  private readonly releases: (() => void)[] = [];
+
+  static async create(deps: JoinedDeps): Promise<Joined> {
+    const { core, record } = deps;
+    const { options, runtime, key, store, log, blobs, leases, info } = core;
+    let joined: Joined | undefined;
+    const self = () => {
+      if (joined === undefined) throw new Error('the network was used before it was built');
+      return joined;
+    };
+    const network = await Network.create(
+      {
+        key,
+        store,
+        clock: runtime.clock,
+        random: runtime.random,
+        log: runtime.logger,
+        accountLog: log,
+        blobs,
+        leases,
+        info,
+        record,
+        digest: deps.digest,
+        logPartners: () => joined?.logReplicator.partners() ?? [],
+        acceptTunnel: deps.acceptTunnel,
+        onRegistered: () => self().reconcile(),
+        onCommand: (command) => self().carryOut(command),
+        saveRecord: async (next) => {
+          await writeNetworkRecord(store, next);
+          core.membership.join(next);
+        },
+      },
+      {
+        listen: options['network.listen'],
+        announce: options['network.announce'],
+        publicUrl: options.publicUrl,
+        heartbeatMs: options['network.heartbeatMs'],
+        capacityBytes: options['storage.capacityBytes'] ?? blobs.usage().freeBytes,
+        mayHoldFrom: options['replication.mayHoldFrom'],
+      },
+    );
+    joined = new Joined(deps, network);
+    return joined;
+  }
+
+  private constructor(
+    private readonly deps: JoinedDeps,
+    network: Network,
+  ) {
+    const { core, ledger, replication, jobs, record } = deps;
+    const { options, runtime, log, blobs, leases } = core;
+    const { clock, random, logger } = runtime;
+    this.network = network;
+    this.lifecycle = new Lifecycle({ log: logger });
+    const placement = { domain: record.name, maySendTo: options['replication.maySendTo'] };
+    this.logReplicator = new LogReplicator(
+      { log, ledger, lane: network.lanes, holders: network.peers, clock, random, logger },
+      { ...placement, peerId: core.key.peerId, partners: LOG_PARTNERS },
+    );
+    this.blobReplicator = new BlobReplicator(
+      { blobs, ledger, lane: network.lanes, holders: network.peers, clock, random, logger },
+      {
+        ...placement,
+        copies: options['replication.copies'],
+        pushDeadlineMs: BLOB_PUSH_MS,
+        paused: options['replication.paused'],
+      },
+    );
+    this.homes = new Homes({
+      log,
+      leases,
+      courier: network.lanes,
+      holders: network.peers,
+      followers: [
+        {
+          adopted: async (account, view, from) => {
+            await replication.adopt(view);
+            await jobs.adopt(account, this.runningAt(from, account, view));
+          },
+          released: (account) => jobs.release(account),
+        },
+      ],
+      flushLog: (signal) => this.logReplicator.flushed(signal),
+      clock,
+      logger,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { core, holders } = this.deps;
+    await serveCalls({ host: this.network.host, clock: core.runtime.clock, log: core.runtime.logger }, 'handover', [
+      answer(outcomeCall, async ({ account, outcome }, { signal }) => {
+        await this.deps.jobs.acceptOutcome(account, outcome, signal);
+        return {};
+      }),
+    ]);
+    holders.use(this.network.peers);
+    core.directory.use(this.network.directory);
+    this.lifecycle.add('homes', this.homes);
+    this.lifecycle.add('network', this.network);
+    this.lifecycle.add('log replicator', this.logReplicator);
+    this.lifecycle.add('blob replicator', this.blobReplicator);
+    await this.lifecycle.start();
+    this.releases.push(core.blobs.onAdded(({ blob, size }) => this.provide(blob, size)));
+  }
+
+  async stop(): Promise<void> {
+    for (const release of this.releases.splice(0)) release();
+    this.deps.holders.use(undefined);
+    await this.lifecycle.stop();
+  }
+
+  /** An outcome for an account whose home is elsewhere: by the directory's word, or what this node was told. */
+  async deliver(account: string, outcome: unknown, signal: AbortSignal): Promise<void> {
+    const told = this.deps.core.leases.movedTo(account)?.home;
+    const home = this.network.registration.registered
+      ? ((await this.network.directory.byId(account))?.home ?? told)
+      : told;
+    if (home === undefined) throw new Error(`the home of ${account} is not known`);
+    await call(this.network.host, home, outcomeCall, { account, outcome: outcome as never }, signal);
+  }
+
+  bringBlob(blob: string, signal: AbortSignal): Promise<void> {
+    return this.network.lanes.fetch(blob, signal);
+  }
+
+  /** Registered, again or for the first time: what changed meanwhile, and accounts that the directory does not have yet. */
+  private async reconcile(): Promise<void> {
+    const { directory } = this.network;
+    const held = new Map<string, { epoch: number; token: string }>();
+    for await (const { account, epoch, lease } of directory.leases()) held.set(account, { epoch, token: lease });
+    await this.homes.reconcile(held, async (account) => directory.byId(account));
+    await this.claimOwn(held);
+    this.reprovide();
+  }
+
+  /** Accounts made before joining claim their names; one whose name is taken stays on this node under epoch 0. */
+  private async claimOwn(held: ReadonlyMap<string, unknown>): Promise<void> {
+    const { localDirectory, leases, log, runtime } = this.deps.core;
+    const { directory } = this.network;
+    for await (const account of localDirectory.accounts()) {
+      if (held.has(account) || leases.movedTo(account) !== undefined) continue;
+      const mine = await localDirectory.byId(account);
+      if (mine === undefined) continue;
+      const { email, username, passwordHash } = mine;
+      try {
+        await directory.claim({ account, email, username, passwordHash });
+        const view = await log.view(account);
+        for (const key of view.list('key')) await directory.putKey({ account, hash: key.hash, revoked: key.revoked });
+      } catch (error) {
+        if (!isDomainError(error)) throw error;
+        if (error.code === 'directory/away') return;
+        runtime.logger.warn({ account, reason: describeError(error) }, 'an account of this node stays local');
+      }
+    }
+  }
+
+  private async carryOut(command: Command): Promise<void> {
+    if (command.what === 'seal') await this.homes.leave(command.account, command.epoch, command.to);
+    else if (command.what === 'adopt') {
+      const lease = checkLease(command.lease, { coordinator: this.deps.record.coordinator });
+      await this.homes.adopt(command.account, command.from, { epoch: lease.epoch, token: command.lease });
+    }
+  }
+
+  /** Jobs that the former home still runs and will report: it is there, draining. A dead one reports nothing. */
+  private runningAt(
+    from: string | undefined,
+    _account: string,
+    view: Parameters<Replication['adopt']>[0],
+  ): ReadonlySet<string> {
+    const running = new Set<string>();
+    if (from === undefined || !this.network.host.isConnected(from)) return running;
+    for (const { id, attempts, outcome } of view.list('job')) {
+      const last = Math.max(0, ...Object.keys(attempts).map(Number));
+      if (outcome === undefined && attempts[String(last)]?.executor === from) running.add(id);
+    }
+    return running;
+  }
+
+  private reprovide(): void {
+    void (async () => {
+      for await (const { blob, size } of this.deps.core.blobs.list()) this.provide(blob, size);
+    })().catch((error: unknown) => this.deps.core.runtime.logger.debug({ err: error }, 'providing stopped'));
+  }
+
+  private provide(blob: string, size: number): void {
+    if (size < DHT_BLOB_BYTES_MIN) return;
+    this.network.host.provide(blob, deadline(PROVIDE_MS)).catch((error: unknown) => {
+      this.deps.core.runtime.logger.debug({ blob, err: error }, 'a provider record could not be published');
+    });
+  }
+}

@@ -1,0 +1,456 @@
+import { hash } from '@node-rs/argon2';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Counters } from '../../../coordinator/counters.js';
+import { Directory } from '../../../coordinator/directory.js';
+import { Invitations } from '../../../coordinator/invitations.js';
+import { Locks } from '../../../coordinator/locks.js';
+import { Registry } from '../../../coordinator/registry.js';
+import { Sessions } from '../../../coordinator/sessions.js';
+import { isAcceptableHash, SignIn } from '../../../coordinator/sign-in.js';
+import { silentLogger } from '../../../protocol/runtime/logger.js';
+import { systemRandom } from '../../../protocol/runtime/random.js';
+import { epochOf } from '../../../protocol/trust/epoch.js';
+import { NodeKey } from '../../../protocol/trust/identity.js';
+import { parseInvitation } from '../../../protocol/trust/invitation.js';
+import { MemberList } from '../../../protocol/trust/members.js';
+import { issueRevocation } from '../../../protocol/trust/revocation.js';
+import { ManualClock, MemoryStore } from './support.js';
+
+const CHEAP = { memoryCost: 8, timeCost: 1, parallelism: 1 };
+const id = (n: number) => n.toString(16).padStart(16, '0');
+const claim = (n: number, change: object = {}) => ({
+  account: id(n),
+  email: `user${n}@example.org`,
+  username: `user${n}`,
+  passwordHash: 'h',
+  ...change,
+});
+
+let key: NodeKey;
+let clock: ManualClock;
+let store: MemoryStore;
+
+beforeEach(async () => {
+  key = await NodeKey.generate();
+  clock = new ManualClock();
+  store = new MemoryStore();
+});
+
+async function directoryOn(on: MemoryStore): Promise<Directory> {
+  const counters = new Counters({ store: on });
+  await counters.start();
+  const directory = new Directory({ store: on, clock, signer: key, counters });
+  await directory.start();
+  return directory;
+}
+
+describe('the directory', () => {
+  it('gives one e-mail address, and one name, to exactly one of many who claim it at once', async () => {
+    const directory = await directoryOn(store);
+    for (const same of ['email', 'username'] as const) {
+      const text = same === 'email' ? 'Same@Example.org' : 'SameName';
+      const claims = Array.from({ length: 20 }, (_, n) => {
+        const written = n % 2 === 0 ? text : text.toUpperCase();
+        return directory.claim(claim(n + (same === 'email' ? 100 : 200), { [same]: written }), `home${n % 3}`);
+      });
+      const results = await Promise.allSettled(claims);
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      const refusals = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason.code);
+      expect(new Set(refusals)).toEqual(new Set([`directory/${same}-taken`]));
+    }
+  });
+
+  it('answers a claim that is repeated as it did the first time', async () => {
+    const directory = await directoryOn(store);
+    const first = await directory.claim(claim(1), 'a');
+    expect(await directory.claim(claim(1), 'a')).toEqual(first);
+    await expect(directory.claim(claim(1, { email: 'x@example.org' }), 'a')).rejects.toMatchObject({
+      code: 'directory/account-exists',
+    });
+  });
+
+  it('has everything after a restart, and gives no epoch twice', async () => {
+    const before = await directoryOn(store);
+    const one = await before.claim(claim(1), 'a');
+    const moved = await before.rehome(id(1), 'a', 'b');
+    expect(moved.epoch).toBeGreaterThan(one.epoch);
+    const after = await directoryOn(store.restart());
+    expect(await after.find('USER1')).toEqual(moved);
+    expect([after.homes('a'), after.homes('b'), after.homeOf(id(1))]).toEqual([0, 1, 'b']);
+    const two = await after.claim(claim(2), 'a');
+    expect(two.epoch).toBeGreaterThan(moved.epoch);
+    expect(one.epoch).toBe(epochOf(1, 1));
+  });
+
+  it('promises nothing that was not written', async () => {
+    const directory = await directoryOn(store);
+    await directory.claim(claim(1), 'a');
+    store.failNext = true;
+    await expect(directory.claim(claim(2), 'a')).rejects.toThrow('disk is full');
+    expect(await directory.byId(id(2))).toBeUndefined();
+    store.failNext = true;
+    await expect(directory.rehome(id(1), 'a', 'b')).rejects.toThrow('disk is full');
+    expect((await directory.byId(id(1)))?.home).toBe('a');
+    expect((await directory.claim(claim(2), 'a')).epoch).toBe(epochOf(1, 4));
+  });
+
+  it('re-homes once, however many ask for it at the same moment', async () => {
+    const directory = await directoryOn(store);
+    const { epoch } = await directory.claim(claim(1), 'a');
+    const changes: unknown[] = [];
+    directory.onRehomed((change) => changes.push(change));
+    const results = await Promise.all(['b', 'c', 'b'].map((to) => directory.rehome(id(1), 'a', to)));
+    expect(new Set(results.map((account) => account.epoch)).size).toBe(1);
+    expect(changes).toEqual([{ account: id(1), from: 'a', to: 'b', epoch: results[0]?.epoch }]);
+    expect(results[0]?.epoch).toBeGreaterThan(epoch);
+  });
+
+  it('frees a name when it is changed, and keeps keys revoked for ever', async () => {
+    const directory = await directoryOn(store);
+    await directory.claim(claim(1), 'a');
+    await directory.update(id(1), { email: 'new@example.org', username: 'USER1' });
+    expect((await directory.claim(claim(2, { email: 'user1@example.org' }), 'a')).account).toBe(id(2));
+    await expect(directory.update(id(2), { email: 'NEW@example.org' })).rejects.toMatchObject({
+      code: 'directory/email-taken',
+    });
+    const k = { account: id(1), hash: 'a'.repeat(64) };
+    await directory.putKey({ ...k, revoked: false });
+    expect((await directory.byKeyHash(k.hash))?.account).toBe(id(1));
+    await directory.putKey({ ...k, revoked: true });
+    expect(await directory.byKeyHash(k.hash)).toBeUndefined();
+    await expect(directory.putKey({ ...k, revoked: false })).rejects.toMatchObject({ code: 'directory/key-revoked' });
+    // The revocation may come before the key it revokes.
+    const early = { account: id(1), hash: 'b'.repeat(64) };
+    await directory.putKey({ ...early, revoked: true });
+    await expect(directory.putKey({ ...early, revoked: false })).rejects.toMatchObject({
+      code: 'directory/key-revoked',
+    });
+  });
+
+  it('lists the accounts of one home in order, from any of them on', async () => {
+    const directory = await directoryOn(store);
+    for (const n of [3, 1, 2]) await directory.claim(claim(n), 'a');
+    await directory.claim(claim(4), 'ab');
+    const collect = async (after?: string) => {
+      const found = [];
+      for await (const account of directory.homedAt('a', after)) found.push(account);
+      return found;
+    };
+    expect(await collect()).toEqual([id(1), id(2), id(3)]);
+    expect(await collect(id(1))).toEqual([id(2), id(3)]);
+  });
+});
+
+describe('signing in', () => {
+  it('takes the right password, and tells a wrong one no more than an unknown name', async () => {
+    const directory = await directoryOn(store);
+    await directory.claim(claim(1, { passwordHash: await hash('secret', CHEAP) }), 'a');
+    const signIn = new SignIn({ directory, clock });
+    expect((await signIn.check('USER1@example.org', 'secret')).account).toBe(id(1));
+    await expect(signIn.check('user1', 'wrong')).rejects.toMatchObject({ code: 'directory/wrong-password' });
+    await expect(signIn.check('nobody', 'secret')).rejects.toMatchObject({ code: 'directory/wrong-password' });
+  });
+
+  it('lets somebody who guesses wait, and forgets it after a minute', async () => {
+    const directory = await directoryOn(store);
+    await directory.claim(claim(1, { passwordHash: await hash('secret', CHEAP) }), 'a');
+    const signIn = new SignIn({ directory, clock }, { failuresPerMinuteMax: 2 });
+    for (let n = 0; n < 2; n++) await expect(signIn.check('user1', 'wrong')).rejects.toThrow();
+    await expect(signIn.check('user1', 'secret')).rejects.toMatchObject({ code: 'directory/busy' });
+    clock.jump(60_001);
+    expect((await signIn.check('user1', 'secret')).account).toBe(id(1));
+  });
+
+  it('refuses hashes that would cost too much to check, and other kinds', async () => {
+    expect(isAcceptableHash(await hash('x', CHEAP))).toBe(true);
+    expect(isAcceptableHash('$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$aGFzaA')).toBe(false);
+    expect(isAcceptableHash('$2b$10$abcdefghijklmnopqrstuv')).toBe(false);
+    expect(isAcceptableHash('$argon2id$rubbish')).toBe(false);
+  });
+});
+
+describe('sessions at the network address', () => {
+  it('take a hand-off once, also over a restart, and only in its minute', async () => {
+    const directory = await directoryOn(store);
+    await directory.claim(claim(1), 'a');
+    const deps = { clock, random: systemRandom, signer: key, directory };
+    const sessions = new Sessions({ ...deps, store }, { sessionDays: 30 });
+    const handOff = sessions.issueHandOff(id(1));
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => sessions.acceptHandOff(handOff)));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const again = new Sessions({ ...deps, store: store.restart() }, { sessionDays: 30 });
+    await expect(again.acceptHandOff(handOff)).rejects.toMatchObject({ code: 'gateway/bad-token' });
+    const late = sessions.issueHandOff(id(1));
+    clock.jump(60_000);
+    await expect(sessions.acceptHandOff(late)).rejects.toMatchObject({ code: 'gateway/bad-token' });
+  });
+
+  it('end with time, with a changed password, and were never anything but this cookie', async () => {
+    const directory = await directoryOn(store);
+    await directory.claim(claim(1), 'a');
+    const sessions = new Sessions({ store, clock, random: systemRandom, signer: key, directory }, { sessionDays: 1 });
+    const sign = async () => (await sessions.acceptHandOff(sessions.issueHandOff(id(1)))).cookie;
+    const first = await sign();
+    expect((await sessions.account(first))?.account).toBe(id(1));
+    expect(await sessions.account(sessions.issueHandOff(id(1)))).toBeUndefined();
+    expect(await sessions.account(`${first.slice(0, -2)}AA`)).toBeUndefined();
+    expect(await sessions.account('rubbish')).toBeUndefined();
+    clock.jump(1000);
+    await directory.update(id(1), { passwordHash: 'other' });
+    expect(await sessions.account(first)).toBeUndefined();
+    const second = await sign();
+    expect((await sessions.account(second))?.account).toBe(id(1));
+    clock.jump(24 * 3600 * 1000);
+    expect(await sessions.account(second)).toBeUndefined();
+    await sessions.start();
+    for await (const [name] of store.iterate('spent')) throw new Error(`${name} was not forgotten`);
+  });
+});
+
+describe('invitations', () => {
+  const compose = async (on: MemoryStore) => {
+    const members = new MemberList(
+      { store: on, log: silentLogger },
+      { network: 'testnet', coordinator: key.peerId, namespace: 'members' },
+    );
+    await members.start();
+    const counters = new Counters({ store: on });
+    await counters.start();
+    const registry = new Registry(
+      { store: on, clock, log: silentLogger, members },
+      { silentMs: 4000, deadMs: 5000, redialMs: 700, peersMax: 10 },
+    );
+    await registry.start();
+    const invitations = new Invitations(
+      {
+        store: on,
+        clock,
+        random: systemRandom,
+        signer: key,
+        counters,
+        members,
+        memberOps: (member) => registry.memberOps(member),
+      },
+      { network: 'testnet' },
+    );
+    const invite = async (name: string) => {
+      const { line } = await invitations.create({
+        name,
+        location: null,
+        lifeMs: 1000,
+        lobby: ['/ip4/127.0.0.1/tcp/1'],
+      });
+      return parseInvitation(line).secret;
+    };
+    return { members, registry, invitations, invite };
+  };
+  const peerIds = async (count: number) =>
+    Promise.all(Array.from({ length: count }, async () => (await NodeKey.generate()).peerId));
+
+  it('admit exactly one of many who present the same one at once, and that one again and again', async () => {
+    const { invitations, invite, members, registry } = await compose(store);
+    const secret = await invite('Uppsala');
+    const peers = await peerIds(8);
+    const results = await Promise.allSettled(peers.map((peer) => invitations.redeem(secret, peer)));
+    const winner = results.findIndex(({ status }) => status === 'fulfilled');
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const result of results) {
+      if (result.status === 'rejected') expect(result.reason.code).toBe('join/used-invitation');
+    }
+    const peer = peers[winner] as string;
+    expect(members.get(peer)?.credential.name).toBe('Uppsala');
+    expect(registry.get(peer)?.record).toMatchObject({ name: 'Uppsala', nodeNumber: 1, state: 'joined' });
+    const later = await compose(store.restart());
+    const first = (results[winner] as PromiseFulfilledResult<{ credential: string }>).value;
+    expect(await later.invitations.redeem(secret, peer)).toMatchObject({ credential: first.credential, again: true });
+    expect(
+      (await later.invitations.redeem(await later.invite('Freiburg'), (await peerIds(1))[0] as string)).nodeNumber,
+    ).toBe(2);
+  });
+
+  it('end: expired, unknown and revoked are refused by name', async () => {
+    const { invitations, invite, members } = await compose(store);
+    const [peer, thief] = (await peerIds(2)) as [string, string];
+    await expect(invitations.redeem('0'.repeat(32), peer)).rejects.toMatchObject({ code: 'join/unknown-invitation' });
+    const secret = await invite('Uppsala');
+    const used = await invite('Freiburg');
+    await invitations.redeem(used, thief);
+    const revocation = { network: 'testnet', number: 1, peerId: thief, name: 'Freiburg', reason: '' };
+    await members.merge([issueRevocation(key, revocation, clock.now())]);
+    await expect(invitations.redeem(used, thief)).rejects.toMatchObject({ code: 'join/revoked' });
+    await expect(invitations.redeem(secret, thief)).rejects.toMatchObject({ code: 'join/revoked' });
+    clock.jump(1000);
+    await expect(invitations.redeem(secret, peer)).rejects.toMatchObject({ code: 'join/expired-invitation' });
+    expect(JSON.stringify([...store.data.values()].map((value) => Buffer.from(value).toString()))).not.toContain(
+      secret,
+    );
+  });
+});
+
+describe('the registry', () => {
+  const load = (sequence: number, state: 'joining' | 'serving' | 'draining' | 'drained' = 'serving') => ({
+    state,
+    slots: 2,
+    queued: 0,
+    running: 0,
+    freeBytes: 1,
+    atRiskBytes: 0,
+    sequence,
+  });
+  const more = { publicUrl: null, logPartners: [] };
+  const hello = (boot: number) => ({
+    boot,
+    bootNonce: `nonce${boot}`,
+    storeId: 's',
+    version: '1',
+    publicUrl: null,
+    addresses: [],
+    capacityBytes: 1,
+  });
+  const build = async (on: MemoryStore) => {
+    const members = new MemberList(
+      { store: on, log: silentLogger },
+      { network: 'testnet', coordinator: key.peerId, namespace: 'members' },
+    );
+    await members.start();
+    const registry = new Registry(
+      { store: on, clock, log: silentLogger, members },
+      { silentMs: 4000, deadMs: 5000, redialMs: 700, peersMax: 10 },
+    );
+    await registry.start();
+    return { members, registry };
+  };
+  const withPeer = async () => {
+    const { issueCredential } = await import('../../../protocol/trust/credential.js');
+    const built = await build(store);
+    const { peerId } = await NodeKey.generate();
+    const subject = { network: 'testnet', peerId, name: 'Uppsala', nodeNumber: 1, location: null };
+    await built.members.merge([issueCredential(key, subject, clock.now()).token]);
+    const state = () => built.registry.get(peerId)?.record.state;
+    const presence = () => built.registry.get(peerId)?.presence;
+    return { ...built, peerId, state, presence };
+  };
+
+  it('goes from joined over joining to serving, draining, drained, and joins again', async () => {
+    const { registry, peerId, state } = await withPeer();
+    expect(state()).toBe('joined');
+    await registry.admitted(peerId, hello(1), false);
+    expect(state()).toBe('joining');
+    registry.heard(peerId, load(1), more);
+    expect(state()).toBe('serving');
+    registry.draining(peerId);
+    registry.heard(peerId, load(2, 'serving'), more);
+    expect(state()).toBe('draining');
+    registry.heard(peerId, load(3, 'drained'), more);
+    expect(state()).toBe('draining');
+    const { op, done } = registry.drainedOp(peerId, '1');
+    await store.commit([op]);
+    done();
+    expect(state()).toBe('drained');
+    registry.heard(peerId, load(4, 'serving'), more);
+    expect(state()).toBe('drained');
+    await registry.admitted(peerId, hello(2), false);
+    expect(state()).toBe('joining');
+    expect(registry.get(peerId)?.record.receipt).toBeUndefined();
+  });
+
+  it('calls a drain off when the node says so first', async () => {
+    const { registry, peerId, state } = await withPeer();
+    await registry.admitted(peerId, hello(1), false);
+    registry.heard(peerId, load(1), more);
+    registry.draining(peerId);
+    registry.drainCancelled(peerId);
+    registry.heard(peerId, load(2), more);
+    expect(state()).toBe('serving');
+  });
+
+  it('refuses a transition that is not legal, and a revoked peer everything', async () => {
+    const { registry, members, peerId, state } = await withPeer();
+    expect(() => registry.drainedOp(peerId, '1')).toThrow('cannot go from joined to drained');
+    const revocation = { network: 'testnet', number: 1, peerId, name: 'Uppsala', reason: '' };
+    await members.merge([issueRevocation(key, revocation, clock.now())]);
+    expect(state()).toBe('revoked');
+    expect(() => registry.draining(peerId)).toThrow('cannot go from revoked');
+    expect(registry.admissionRecord(peerId, false)).toMatchObject({ revoked: true });
+  });
+
+  it('hears silence, doubts itself first, and forgives', async () => {
+    const { registry, peerId, presence } = await withPeer();
+    await registry.admitted(peerId, hello(1), false);
+    registry.heard(peerId, load(1), more);
+    expect(registry.get(peerId)?.routable).toBe(true);
+    clock.advance(4500);
+    expect(presence()).toBe('unroutable');
+    registry.heard(peerId, load(2), more);
+    expect(presence()).toBe('alive');
+    // The coordinator stood still for 6 s: that is its own fault.
+    clock.jump(6000);
+    registry.closed('nobody');
+    clock.advance(250);
+    expect(presence()).toBe('alive');
+    clock.advance(9500);
+    expect(presence()).toBe('dead');
+  });
+
+  it('gives up a peer whose redial is refused at once, and not one that answers it', async () => {
+    const { registry, peerId, presence } = await withPeer();
+    await registry.admitted(peerId, hello(1), false);
+    registry.heard(peerId, load(1), more);
+    registry.closed(peerId);
+    expect(presence()).toBe('alive');
+    registry.redialed(peerId, 'refused');
+    expect(presence()).toBe('unroutable');
+    await registry.admitted(peerId, hello(1), true);
+    expect(presence()).toBe('alive');
+    registry.closed(peerId);
+    registry.redialed(peerId, 'answered');
+    clock.advance(2000);
+    expect(presence()).toBe('alive');
+  });
+
+  it('remembers boots and states, not presence, over a restart', async () => {
+    const { registry, peerId } = await withPeer();
+    await registry.admitted(peerId, hello(7), false);
+    registry.heard(peerId, load(1), more);
+    await registry.stop();
+    await Promise.resolve();
+    const again = await build(store.restart());
+    expect(again.registry.get(peerId)?.record).toMatchObject({
+      state: 'serving',
+      last: { boot: 7, bootNonce: 'nonce7' },
+    });
+    expect(again.registry.get(peerId)).toMatchObject({ presence: 'away', routable: false });
+  });
+
+  it('counts users who were sent somewhere until they arrive or do not come', async () => {
+    const { registry, peerId } = await withPeer();
+    await registry.admitted(peerId, hello(1), false);
+    const assigned = () => registry.routingNodes()[0]?.assigned;
+    registry.assigned(peerId, 'a');
+    registry.assigned(peerId, 'a');
+    registry.assigned(peerId, 'b');
+    expect(assigned()).toBe(2);
+    registry.arrived(peerId, 'a');
+    expect(assigned()).toBe(1);
+    clock.advance(31_000);
+    expect(assigned()).toBe(0);
+  });
+});
+
+describe('locks', () => {
+  it('let one in at a time per name, in order, and everybody in the end', async () => {
+    const locks = new Locks();
+    const log: string[] = [];
+    const work = (name: string, names: string[]) =>
+      locks.hold(names, async () => {
+        log.push(`${name}+`);
+        await Promise.resolve();
+        log.push(`${name}-`);
+      });
+    await Promise.all([work('1', ['a', 'b']), work('2', ['b', 'a']), work('3', ['c']), work('4', ['a'])]);
+    const order = log.filter((line) => !line.startsWith('3'));
+    expect(order).toEqual(['1+', '1-', '2+', '2-', '4+', '4-']);
+    await expect(locks.hold(['a'], () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await locks.hold(['a'], async () => {});
+  });
+});
