@@ -28,6 +28,7 @@ import { locate, openGeoDatabase, parseCidr, parseLocation, parseLocationTable }
 import { NAMESPACES } from './namespaces.js';
 import type { CoordinatorOptions } from './options.js';
 import { serveDirectory } from './peers/directory.js';
+import { relayHeartbeats } from './peers/gossip.js';
 import { serveHandover } from './peers/handover.js';
 import { NetworkHolders } from './peers/holders.js';
 import { serveLobby } from './peers/lobby.js';
@@ -257,6 +258,7 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
     // The address of users first: what nodes are told in their welcome names its port.
     lifecycle.add('http', door);
     lifecycle.add('network', host);
+    lifecycle.add('gossip', { start: async () => relayHeartbeats({ host, members, clock }, { network }) });
     lifecycle.add('lobby', lobby);
     // Stopped before the hosts under them, so that nobody takes the end for a crash.
     lifecycle.add('doors', {

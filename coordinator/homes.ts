@@ -7,7 +7,8 @@ import type { Logger } from '../protocol/runtime/logger.js';
 import { handoverErrors } from '../protocol/wire/calls/handover-errors.js';
 import type { Account, Directory } from './directory.js';
 import type { LatLon } from './location.js';
-import type { Peer, Registry } from './registry.js';
+import type { Peer } from './peer.js';
+import type { Registry } from './registry.js';
 import { decideRehome, type RehomeQuestion } from './rehome.js';
 import { nearest, type Route } from './routing.js';
 
@@ -32,6 +33,10 @@ export class Homes {
   async resolve(account: Account, client?: LatLon): Promise<Resolved> {
     const { registry, directory } = this.deps;
     const home = registry.get(account.home);
+    // The common case, for every request: nothing has to be weighed.
+    if (home?.presence === 'alive' && home.record.state !== 'drained' && home.record.state !== 'revoked') {
+      return { account, home, reasons: [`${home.record.name} is the home and answers`], retryAfterMs: 0 };
+    }
     const decision = decideRehome({
       nowMs: this.deps.clock.now(),
       ...(client ? { client } : {}),

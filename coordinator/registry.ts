@@ -1,19 +1,9 @@
 /**
  * Every member: what it is doing, whether it can be reached, how loaded it is, when it was last heard.
  *
- * States and their exits (`presence.ts` is beside them, not among them: a draining node may be silent too):
- *
- *   joined    a credential was given, it has never registered        → joining, revoked
- *   joining   registered; takes nobody yet                           → serving, draining, revoked
- *   serving   takes users                                            → joining (a new start), draining, revoked
- *   draining  takes nobody, hands over; holder for nobody            → serving (called off), joining, drained, revoked
- *   drained   has its receipt (written by receipts.ts)               → joining (a new start), revoked
- *   revoked   final                                                  → nothing
- *
  * On disk: what must outlive this process (last boot and nonce, state, addresses). Digests and presence are memory: a
  * coordinator that starts knows nothing of them until it hears.
  */
-import { z } from 'zod';
 import type { Cancel, Clock } from '../protocol/runtime/clock.js';
 import type { Logger } from '../protocol/runtime/logger.js';
 import { readJson, type Store, type StoreOp } from '../protocol/runtime/store.js';
@@ -22,101 +12,23 @@ import type { AdmissionRecord } from './admission.js';
 import { coordinatorErrors } from './errors.js';
 import type { LatLon } from './location.js';
 import { NAMESPACES } from './namespaces.js';
+import {
+  assertExit,
+  EXITS,
+  type Hello,
+  newRecord,
+  type Peer,
+  type PeerLoad,
+  type PeerRecord,
+  type PeerRow,
+  type PeerState,
+  rowOf,
+  storedPeer,
+  type UrlCheck,
+  unchecked,
+} from './peer.js';
 import { type Heard, type Presence, type PresenceRules, presenceOf } from './presence.js';
 import type { RoutingNode } from './routing.js';
-
-export type { Presence } from './presence.js';
-
-const PEER_STATES = ['joined', 'joining', 'serving', 'draining', 'drained', 'revoked'] as const;
-export type PeerState = (typeof PEER_STATES)[number];
-
-const EXITS: Record<PeerState, readonly PeerState[]> = {
-  joined: ['joining', 'revoked'],
-  joining: ['serving', 'draining', 'revoked'],
-  serving: ['joining', 'draining', 'revoked'],
-  draining: ['serving', 'joining', 'drained', 'revoked'],
-  drained: ['joining', 'revoked'],
-  revoked: [],
-};
-
-/** What a digest says that the coordinator uses. */
-export interface PeerLoad {
-  state: 'joining' | 'serving' | 'draining' | 'drained';
-  slots: number;
-  queued: number;
-  running: number;
-  freeBytes: number;
-  /** Bytes accepted there that are not safe yet. */
-  atRiskBytes: number;
-  sequence: number;
-}
-
-export interface Hello {
-  boot: number;
-  bootNonce: string;
-  storeId: string;
-  version: string;
-  publicUrl: string | null;
-  addresses: readonly string[];
-  capacityBytes: number;
-}
-
-const stored = z.object({
-  peerId: z.string(),
-  name: z.string(),
-  nodeNumber: z.number().int(),
-  joinedAt: z.number(),
-  state: z.enum(PEER_STATES),
-  last: z.object({ boot: z.number(), bootNonce: z.string(), storeId: z.string() }).optional(),
-  publicUrl: z.string().nullable(),
-  addresses: z.array(z.string()),
-  version: z.string(),
-  capacityBytes: z.number(),
-  receipt: z.string().optional(),
-});
-export type PeerRecord = z.output<typeof stored>;
-
-export interface UrlCheck {
-  verified: boolean;
-  reason: string;
-  atMs: number;
-}
-
-export interface Peer {
-  readonly record: PeerRecord;
-  readonly location: LatLon | undefined;
-  readonly presence: Presence;
-  readonly presenceReason: string;
-  readonly lostAtMs: number | undefined;
-  readonly lastHeardMs: number | undefined;
-  readonly load: PeerLoad | undefined;
-  readonly url: UrlCheck;
-  /** Whether new requests go to it. */
-  readonly routable: boolean;
-  readonly logPartners: readonly string[];
-  readonly assigned: number;
-}
-
-/** One line of the operators' list. */
-export interface PeerRow {
-  peerId: string;
-  name: string;
-  nodeNumber: number;
-  state: PeerState;
-  presence: Presence;
-  reason: string;
-  location: LatLon | null;
-  publicUrl: string | null;
-  urlVerified: boolean;
-  urlReason: string;
-  lastHeardMs: number | null;
-  slots: number;
-  queued: number;
-  running: number;
-  freeBytes: number;
-  atRiskBytes: number;
-  version: string;
-}
 
 interface Entry {
   record: PeerRecord;
@@ -163,7 +75,7 @@ export class Registry {
   async start(): Promise<void> {
     this.startedAtMs = this.deps.clock.now();
     for await (const [peerId, value] of this.deps.store.iterate(NAMESPACES.peers)) {
-      this.put(peerId, stored.parse(readJson(value)));
+      this.put(peerId, storedPeer.parse(readJson(value)));
     }
     this.sync([...this.peers.keys(), ...this.deps.members.list().map((credential) => credential.peerId)]);
     this.unsubscribe = this.deps.members.onChange(({ peers }) => this.sync(peers));
@@ -189,25 +101,7 @@ export class Registry {
   }
 
   rows(): PeerRow[] {
-    return this.list().map((peer) => ({
-      peerId: peer.record.peerId,
-      name: peer.record.name,
-      nodeNumber: peer.record.nodeNumber,
-      state: peer.record.state,
-      presence: peer.presence,
-      reason: peer.presenceReason,
-      location: peer.location ?? null,
-      publicUrl: peer.record.publicUrl,
-      urlVerified: peer.url.verified,
-      urlReason: peer.url.reason,
-      lastHeardMs: peer.lastHeardMs ?? null,
-      slots: peer.load?.slots ?? 0,
-      queued: peer.load?.queued ?? 0,
-      running: peer.load?.running ?? 0,
-      freeBytes: peer.load?.freeBytes ?? 0,
-      atRiskBytes: peer.load?.atRiskBytes ?? 0,
-      version: peer.record.version,
-    }));
+    return this.list().map(rowOf);
   }
 
   /** By PeerId, or by a name that only one member has. Errors: `coordinator/no-such-peer`, `coordinator/peer-ambiguous`. */
@@ -328,7 +222,7 @@ export class Registry {
     this.required(peerId).drainAnnounced = false;
   }
 
-  /** The write that makes a peer drained, and what to do once it is on disk: receipts.ts puts both with its receipt. */
+  /** The write that makes a peer drained, and what to do once it is on disk: drains.ts puts both with the receipt. */
   drainedOp(peerId: string, receipt: string): { op: StoreOp; done: () => void } {
     const entry = this.required(peerId);
     assertExit(entry.record.state, 'drained');
@@ -506,26 +400,4 @@ export class Registry {
     const peer = this.view(entry);
     for (const listener of this.listeners) listener(peer);
   }
-}
-
-function assertExit(from: PeerState, to: PeerState): void {
-  if (!EXITS[from].includes(to)) throw new Error(`a peer cannot go from ${from} to ${to}`);
-}
-
-function newRecord(peerId: string, now: number): PeerRecord {
-  return {
-    peerId,
-    name: '',
-    nodeNumber: 0,
-    joinedAt: now,
-    state: 'joined',
-    publicUrl: null,
-    addresses: [],
-    version: '',
-    capacityBytes: 0,
-  };
-}
-
-function unchecked(publicUrl: string | null): UrlCheck {
-  return { verified: false, reason: publicUrl === null ? 'it has no public URL' : 'not checked yet', atMs: 0 };
 }

@@ -8,7 +8,8 @@
  * Not decided here yet: asking two peers whether they reach the home.
  */
 
-import type { PeerState, Presence } from './registry.js';
+import type { PeerState } from './peer.js';
+import type { Presence } from './presence.js';
 import { nearest, type RoutingNode, type RoutingQuestion } from './routing.js';
 
 export interface RehomeQuestion extends Omit<RoutingQuestion, 'home' | 'exclude'> {

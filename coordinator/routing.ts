@@ -8,7 +8,7 @@
  */
 
 import type { LatLon } from './location.js';
-import type { PeerState } from './registry.js';
+import type { PeerState } from './peer.js';
 
 export interface RoutingNode {
   peerId: string;

@@ -28,7 +28,7 @@ import { noOtherHome } from './jobs/outbox.js';
 import { Joined } from './joined.js';
 import { type NetworkRecord, readNetworkRecord } from './network-record.js';
 import type { NodeOptions } from './options.js';
-import { joinNetwork } from './peers/join.js';
+import { inWords, joinNetwork } from './peers/join.js';
 import { CurrentHolders } from './replication/current-holders.js';
 import { Ledger } from './replication/ledger.js';
 import { Replication } from './replication/replication.js';
@@ -80,7 +80,8 @@ export async function openCore(options: NodeOptions, folder: DataFolder): Promis
         { key: core.key, store: core.store, clock: core.runtime.clock, log: core.runtime.logger },
         line,
         {
-          addresses: [...options['network.announce']],
+          listen: options['network.listen'],
+          announce: options['network.announce'],
           publicUrl: options.publicUrl === 'listen' ? null : options.publicUrl,
         },
         onProgress,
@@ -285,14 +286,18 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
           const result = await joinNetwork(
             { key, store, clock, log: logger },
             String(args.line),
-            { addresses: [...options['network.announce']], publicUrl: options.publicUrl },
+            { listen: options['network.listen'], announce: options['network.announce'], publicUrl: options.publicUrl },
             progress,
             signal,
           );
           const record = await readNetworkRecord(store);
           if (joined === undefined && record !== undefined) await join(record);
-          await joined?.network.registration.whenRegistered(deadline(REGISTER_WAIT_MS, signal));
-          return { ...result, running: true };
+          const limit = deadline(REGISTER_WAIT_MS, signal);
+          await joined?.network.registration.whenRegistered(limit);
+          // At the join itself this node did not answer for the network yet; now the coordinator has tried for good.
+          const tried = await joined?.network.whenReachable(limit);
+          const reachable = tried ? { ...result.reachable, web: inWords(tried) } : result.reachable;
+          return { ...result, reachable, running: true };
         },
         stop: async () => {
           // After the answer has left: the socket is closed by the stop itself.

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { packageRoot } from '../../protocol/runtime/package.js';
-import type { PeerRow } from '../registry.js';
+import type { PeerRow } from '../peer.js';
 
 export interface PeerListing {
   network: string;

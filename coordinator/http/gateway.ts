@@ -13,7 +13,8 @@ import type { Account, Directory } from '../directory.js';
 import { gatewayErrors } from '../errors.js';
 import type { Homes, Resolved } from '../homes.js';
 import { type Cidr, clientAddress, type LatLon } from '../location.js';
-import type { Peer, Registry } from '../registry.js';
+import type { Peer } from '../peer.js';
+import type { Registry } from '../registry.js';
 import type { Sessions } from '../sessions.js';
 import { refusalOf, sendRefusal, writeRefusal } from './answers.js';
 import { type ProxyDeps, type ProxyOutcome, proxy } from './proxy.js';
@@ -211,6 +212,7 @@ export class Gateway {
       host: request.headers.host ?? new URL(this.options.networkUrl()).host,
     };
     const repeatable = request.method === 'GET' || request.method === 'HEAD';
+    const waits = deadline(HOME_WAIT_MS, visit.signal);
     for (let attempts = 1; ; attempts++) {
       const node = nodes.shift() as Peer;
       const { peerId, name } = node.record;
@@ -226,21 +228,22 @@ export class Gateway {
       }
       visit.signal.throwIfAborted();
       this.deps.log.warn({ peer: peerId, outcome: outcome.kind, err: outcome.error }, 'a request did not get through');
-      const mayRepeat = (outcome.kind === 'unreached' || repeatable) && attempts < ATTEMPTS_MAX;
-      if (!mayRepeat || !(await this.hasNext(nodes, visit, peerId, outcome))) return this.giveUp(reply, outcome, visit);
+      const mayRepeat =
+        outcome.kind === 'unreached'
+          ? !waits.aborted && !isDomainError(outcome.error, 'tunnel/busy')
+          : repeatable && attempts < ATTEMPTS_MAX;
+      if (!mayRepeat || !(await this.hasNext(nodes, visit, outcome))) return this.giveUp(reply, outcome, visit);
     }
   }
 
   /** Finds who is next; for an account that is its home as decided anew. */
-  private async hasNext(nodes: Peer[], visit: Visit, failed: string, outcome: ProxyOutcome): Promise<boolean> {
+  private async hasNext(nodes: Peer[], visit: Visit, outcome: ProxyOutcome): Promise<boolean> {
     if (nodes.length > 0) return true;
     if (visit.account === undefined) return false;
     // What met a connection that was just being closed works on a fresh one; what cannot connect waits for a decision.
     if (outcome.kind === 'unreached') await sleep(this.deps.clock, HOME_POLL_MS, visit.signal);
     const { home } = await this.home(visit);
-    if (home === undefined || (home.record.peerId === failed && outcome.kind === 'unreached' && !home.routable)) {
-      return false;
-    }
+    if (home === undefined) return false;
     nodes.push(home);
     return true;
   }

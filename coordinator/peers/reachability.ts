@@ -16,7 +16,7 @@ import {
   reachabilitySchema,
 } from '../../protocol/wire/calls/join.js';
 import { isLoopbackHost } from '../location.js';
-import type { UrlCheck } from '../registry.js';
+import type { UrlCheck } from '../peer.js';
 
 const FETCH_MS = 5000;
 const DIAL_MS = 5000;

@@ -25,7 +25,8 @@ import { LIMITS } from '../../protocol/wire/limits.js';
 import { type Admission, admit } from '../admission.js';
 import type { Directory } from '../directory.js';
 import { Locks } from '../locks.js';
-import type { Peer, Registry } from '../registry.js';
+import type { Peer } from '../peer.js';
+import type { Registry } from '../registry.js';
 import type { ReachabilityCheck } from './reachability.js';
 
 type Channel = MessageChannel<typeof registerChannel.down, typeof registerChannel.up>;

@@ -395,7 +395,9 @@ function draft<T extends OwnEntry>(type: T, payload: EntryPayload<T>): Draft {
 
 /** Newest first. */
 function activeKeys(view: AccountView): KeyRecord[] {
-  return [...view.list('key')].filter((key) => !key.revoked).sort((a, b) => (a.id < b.id ? 1 : -1));
+  return [...view.list('key')]
+    .filter((key) => !key.revoked)
+    .sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
 }
 
 function matches(record: AccountRecord, filter: { email?: string; name?: string; any?: string }): boolean {

@@ -5,6 +5,7 @@
  */
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
 import { link, open, readFile, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Random, randomHex } from '../../protocol/runtime/random.js';
 import { accountErrors } from './errors.js';
 
@@ -77,6 +78,7 @@ export async function openSealer(file: string, deps: { random: Random }): Promis
         if (error.code !== 'EEXIST') throw error;
       });
       await rm(partial, { force: true });
+      await syncFolder(dirname(file));
     } else if (exists.mode % 0o100 !== 0) {
       throw refuse('other users of this machine can read it; run `chmod 600` on it');
     }
@@ -86,5 +88,15 @@ export async function openSealer(file: string, deps: { random: Random }): Promis
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'DomainError') throw cause;
     throw refuse((cause as Error).message, cause);
+  }
+}
+
+/** Without it the file's name may be gone after a power cut, and with it every key that was sealed. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

@@ -3,6 +3,8 @@
  *
  *   elsewhere → adopting (the whole log is brought, requests wait) → here → sealing (tail pushed) → elsewhere
  *
+ * A drain seals before it asks for the new home, while requests wait; when none can be named, the account is here again.
+ *
  * A node that comes back from a crash or from being cut off learns here that accounts went elsewhere meanwhile, seals
  * what it had and hands the new homes what only it has: nothing is discarded, it is merged.
  */
@@ -27,6 +29,11 @@ export const homeErrors = defineErrors('homes', {
     say: 'Your account is just arriving on this node.',
     mend: 'Try again in a few seconds.',
   },
+  leaving: {
+    kind: 'unavailable',
+    say: 'Your account is just moving to another node.',
+    mend: 'Try again in a few seconds.',
+  },
   'no-holder': {
     kind: 'unavailable',
     say: 'No holder of the log of account {account} can be reached now.',
@@ -49,12 +56,18 @@ export interface HomeFollower {
   released(account: string): Promise<void>;
 }
 
-export type HomeStatus = { at: 'here' } | { at: 'arriving' } | { at: 'elsewhere'; home: string | undefined };
+export type HomeStatus =
+  | { at: 'here' }
+  | { at: 'leaving' }
+  | { at: 'arriving' }
+  | { at: 'elsewhere'; home: string | undefined };
 
 /** Requests wait this long for an account that is arriving; then 503 with Retry-After. */
 export const ARRIVAL_WAIT_MS = 10_000;
 const TAKE_OVER_MS = 30_000;
 const OFFER_MS = 60_000;
+/** Of a seal before a hand-over, while a user waits; the coordinator compares everything at the end. */
+const SEAL_FLUSH_MS = 10_000;
 
 export interface HomesDeps {
   log: AccountLog;
@@ -71,6 +84,9 @@ export interface HomesDeps {
 export class Homes implements Part {
   private readonly background: Background;
   private readonly arriving = new Map<string, Promise<void>>();
+  /** Sealed before a hand-over; requests wait for its end. */
+  private readonly sealing = new Map<string, { ended: Promise<void>; end: () => void }>();
+  private readonly leaving = new Map<string, Promise<void>>();
   private readonly toSettle = new Map<string, Set<string>>();
   private release: (() => void) | undefined;
 
@@ -89,13 +105,13 @@ export class Homes implements Part {
 
   status(account: string): HomeStatus {
     if (this.arriving.has(account)) return { at: 'arriving' };
-    if (this.deps.leases.current(account) !== undefined) return { at: 'here' };
+    if (this.deps.leases.current(account) !== undefined) return { at: this.sealing.has(account) ? 'leaving' : 'here' };
     return { at: 'elsewhere', home: this.deps.leases.movedTo(account)?.home };
   }
 
-  /** Resolves when the account is here. Errors: `homes/moved`, `homes/arriving` after 10 s. */
+  /** Resolves when the account is here. Errors: `homes/moved`; `homes/arriving`, `homes/leaving` after 10 s. */
   async whenHere(account: string): Promise<void> {
-    const arrival = this.arriving.get(account);
+    const arrival = this.arriving.get(account) ?? this.sealing.get(account)?.ended;
     if (arrival !== undefined) {
       const wait = deadline(ARRIVAL_WAIT_MS);
       await Promise.race([
@@ -105,6 +121,7 @@ export class Homes implements Part {
     }
     const { at } = this.status(account);
     if (at === 'arriving') throw homeErrors('arriving');
+    if (at === 'leaving') throw homeErrors('leaving');
     if (at === 'elsewhere') throw homeErrors('moved');
   }
 
@@ -119,12 +136,45 @@ export class Homes implements Part {
   }
 
   /** The coordinator's word: `home` is the home from `epoch` on. Resolves when the tail is with the log partners. */
-  async leave(account: string, epoch: number, home: string): Promise<void> {
+  leave(account: string, epoch: number, home: string): Promise<void> {
+    // The coordinator may say so on two ways at once: as the answer to a hand-over, and as a command.
+    const before = this.leaving.get(account);
+    if (before !== undefined) return before;
+    const work = this.giveUp(account, epoch, home).finally(() => this.leaving.delete(account));
+    this.leaving.set(account, work);
+    return work;
+  }
+
+  /**
+   * Before a hand-over: nothing more is written here, and requests wait. Resolves when everything accepted is fsynced
+   * and with the log partners, as far as they answer. Followed by `leave`, or by `unseal`.
+   */
+  async seal(account: string, signal: AbortSignal): Promise<void> {
+    if (this.deps.leases.current(account) === undefined) return;
+    if (!this.sealing.has(account)) {
+      let end: () => void = () => {};
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      this.sealing.set(account, { ended, end });
+    }
+    await this.deps.log.seal(account);
+    await this.flush(account, deadline(SEAL_FLUSH_MS, signal));
+  }
+
+  /** The hand-over did not come about: the account goes on here. */
+  unseal(account: string): void {
+    if (this.deps.leases.current(account) !== undefined) this.deps.log.unseal(account);
+    this.endSealing(account);
+  }
+
+  private async giveUp(account: string, epoch: number, home: string): Promise<void> {
     if (!(await this.deps.leases.lose(account, epoch, home))) return;
     await this.deps.log.seal(account);
+    this.endSealing(account);
     for (const follower of this.deps.followers) await follower.released(account);
     const limit = deadline(OFFER_MS);
-    await this.deps.flushLog(limit);
+    await this.flush(account, limit);
     await this.deps.courier.offerAccount(home, account, limit).catch((error: unknown) => {
       // The new home takes it from the log partners; this was the shorter way only.
       this.deps.logger.info(
@@ -153,6 +203,18 @@ export class Homes implements Part {
         this.deps.logger.warn({ account, reason: describeError(error) }, 'an account could not be taken over yet'),
       );
     }
+  }
+
+  private endSealing(account: string): void {
+    this.sealing.get(account)?.end();
+    this.sealing.delete(account);
+  }
+
+  /** A partner that does not answer in time gets it later; what matters is checked where it is counted. */
+  private async flush(account: string, limit: AbortSignal): Promise<void> {
+    await this.deps.flushLog(limit).catch((error: unknown) => {
+      this.deps.logger.info({ account, reason: describeError(error) }, 'a log partner has not confirmed the tail yet');
+    });
   }
 
   private async takeOver(

@@ -133,8 +133,7 @@ export class Uploads implements Part {
 
   /** Answers one TUS request of `account` on the raw connection. */
   async handle(account: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // tuspy sends an empty header where it has no metadata; the protocol knows only none.
-    if (request.headers['upload-metadata'] === '') delete request.headers['upload-metadata'];
+    dropEmptyMetadata(request);
     this.accounts.set(request, account);
     this.active += 1;
     try {
@@ -282,6 +281,16 @@ export class Uploads implements Part {
   private async touch(path: string): Promise<void> {
     const seconds = this.deps.clock.now() / 1000;
     await utimes(path, seconds, seconds);
+  }
+}
+
+/** tuspy sends an empty header where it has no metadata; the protocol knows only none. */
+function dropEmptyMetadata(request: IncomingMessage): void {
+  if (request.headers['upload-metadata'] !== '') return;
+  delete request.headers['upload-metadata'];
+  const { rawHeaders } = request;
+  for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
+    if (rawHeaders[index]?.toLowerCase() === 'upload-metadata') rawHeaders.splice(index, 2);
   }
 }
 

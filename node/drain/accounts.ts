@@ -7,6 +7,7 @@
 import type { AccountLog, LeaseSource } from '../../protocol/log/account-log.js';
 import { describeError, isDomainError } from '../../protocol/runtime/errors.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
+import { whileAnnounced } from './announce.js';
 import { drainErrors } from './errors.js';
 import type { Handover, NewHome } from './handover.js';
 import type { Drainable, StepContext, StepResult } from './part.js';
@@ -37,9 +38,11 @@ export class AccountsStep implements Drainable {
 
   constructor(private readonly deps: AccountsDeps) {}
 
-  async run(context: StepContext): Promise<StepResult> {
-    await this.handOver(context);
-    return undefined;
+  run(context: StepContext): Promise<StepResult> {
+    return whileAnnounced(async () => {
+      await this.handOver(context);
+      return undefined;
+    });
   }
 
   async undo(): Promise<void> {
@@ -92,9 +95,9 @@ export class AccountsStep implements Drainable {
     const { homes, handover, leases, logger } = this.deps;
     // Asked before the seal: an account is not closed to its user for a call that cannot be made.
     if (!handover.reachable()) throw drainErrors('away');
-    await homes.seal(account, signal);
     let next: NewHome;
     try {
+      await homes.seal(account, signal);
       next = await handover.rehome(account, signal);
     } catch (error) {
       if (isDomainError(error, 'directory/not-found') && leases.current(account)?.epoch === 0) {

@@ -73,11 +73,11 @@ export class DataStep implements Drainable {
   }
 
   /** The operator asked for a drain: a pause of replication ends, and it is to as many copies as the coordinator wants. */
-  async open(copies: number): Promise<void> {
+  async open(copies: number = this.wanted): Promise<void> {
     this.wanted = copies;
     const { copies: replicator } = this.deps;
     this.pausedBefore ??= replicator.isPaused();
-    replicator.setCopies(Math.max(copies, 1));
+    replicator.setCopies(copies);
     replicator.setPaused(false);
     replicator.recount();
   }

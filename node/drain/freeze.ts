@@ -3,6 +3,7 @@
  * the announcement go first; those of this node alone are sealed.
  */
 import type { AccountsStep, LeavingHomes } from './accounts.js';
+import { whileAnnounced } from './announce.js';
 import { drainErrors } from './errors.js';
 import type { DrainGate } from './gate.js';
 import { leftOf } from './jobs.js';
@@ -28,7 +29,15 @@ export class FreezeStep implements Drainable {
     this.deps.gate.freeze();
   }
 
-  async run(context: StepContext): Promise<StepResult> {
+  run(context: StepContext): Promise<StepResult> {
+    return whileAnnounced(() => this.close(context));
+  }
+
+  async undo(): Promise<void> {
+    this.deps.gate.open();
+  }
+
+  private async close(context: StepContext): Promise<StepResult> {
     const { accounts, homes, jobs, writable } = this.deps;
     // A seal is not on disk: after a restart they are sealed anew.
     for (const account of accounts.local()) await homes.seal(account, context.signal);
@@ -39,9 +48,5 @@ export class FreezeStep implements Drainable {
       if (!sealed.has(account)) throw drainErrors('still-writing', { account });
     }
     return undefined;
-  }
-
-  async undo(): Promise<void> {
-    this.deps.gate.open();
   }
 }

@@ -5,9 +5,9 @@
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import { merkleRoot } from '../../protocol/blobs/inventory.js';
 import type { AccountLog } from '../../protocol/log/account-log.js';
-import { isDomainError } from '../../protocol/runtime/errors.js';
 import { INVENTORY_PAGE_MAX, type InventoryItem, inventoryLines } from '../../protocol/wire/calls/handover.js';
 import { LIMITS } from '../../protocol/wire/limits.js';
+import { whileAnnounced } from './announce.js';
 import type { Handover } from './handover.js';
 import type { Drainable, StepContext, StepResult } from './part.js';
 
@@ -86,19 +86,16 @@ export class InventoryStep implements Drainable {
     if (this.sent === root) return undefined;
     this.sent = undefined;
     report({ objects: items.length });
-    try {
-      let told = 0;
+    let told = 0;
+    return whileAnnounced(async () => {
       for (const { page, items: some, last } of pagesOf(items)) {
         await this.deps.handover.inventory(page, some, last, signal);
         told += some.length;
         report({ objects: items.length - told });
       }
-    } catch (error) {
-      if (isDomainError(error, 'handover/not-draining')) return { backTo: 'announce' };
-      throw error;
-    }
-    this.sent = root;
-    return undefined;
+      this.sent = root;
+      return undefined;
+    });
   }
 
   async undo(): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { type Clock, sleep } from '../../protocol/runtime/clock.js';
 import type { Drainable, Left, StepContext, StepResult } from './part.js';
-import { LOOK_MS, type LeavingJobs } from './uploads.js';
+import { type LeavingJobs, LOOK_MS } from './uploads.js';
 import { counted } from './words.js';
 
 export class JobsStep implements Drainable {

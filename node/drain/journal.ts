@@ -11,7 +11,7 @@ const shape = z.object({
   deadlineAt: z.number(),
   acceptCopies: z.number().int().positive().optional(),
   abandon: z.boolean(),
-  /** Steps that held, in order. */
+  /** Steps that held, in the order in which they first did. */
   done: z.array(z.string().max(64)).max(64),
   /** Step → when it was first begun. */
   begun: z.record(z.string().max(64), z.number()),
@@ -21,6 +21,7 @@ export type JournalRecord = z.output<typeof shape>;
 
 export class DrainJournal {
   private current: JournalRecord | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly deps: { store: Pick<Store, 'get' | 'commit'> }) {}
 
@@ -33,15 +34,23 @@ export class DrainJournal {
     this.current = bytes === undefined ? undefined : shape.parse(readJson(bytes));
   }
 
-  /** In memory only once it is on disk. */
-  async write(record: JournalRecord): Promise<void> {
-    const value = JSON.stringify(shape.parse(record));
-    await this.deps.store.commit([{ ns: NODE_NAMESPACE.drain, key: KEY, value }]);
-    this.current = record;
+  /** In memory only once it is on disk; one change after the other, so that none is lost. */
+  update(change: (record: Readonly<JournalRecord> | undefined) => JournalRecord): Promise<void> {
+    const mine = this.turn.then(async () => {
+      const next = shape.parse(change(this.current));
+      await this.deps.store.commit([{ ns: NODE_NAMESPACE.drain, key: KEY, value: JSON.stringify(next) }]);
+      this.current = next;
+    });
+    this.turn = mine.catch(() => {});
+    return mine;
   }
 
-  async clear(): Promise<void> {
-    await this.deps.store.commit([{ ns: NODE_NAMESPACE.drain, key: KEY, delete: true }]);
-    this.current = undefined;
+  clear(): Promise<void> {
+    const mine = this.turn.then(async () => {
+      await this.deps.store.commit([{ ns: NODE_NAMESPACE.drain, key: KEY, delete: true }]);
+      this.current = undefined;
+    });
+    this.turn = mine.catch(() => {});
+    return mine;
   }
 }

@@ -41,7 +41,9 @@ export interface Drainable {
   begin?(context: StepContext): Promise<void>;
   /** Resolves when the step's statement holds. Idempotent: after a restart every step is run again, and finds it holds. */
   run(context: StepContext): Promise<StepResult>;
-  /** Why the drain cannot be called off now. */
+  /** Whether an error at the very beginning means that no drain is begun at all, rather than one that waits. */
+  refuses?(error: unknown): boolean;
+  /** The drain cannot be called off now. */
   binding?(): boolean;
   /** Called off: opens again what `begin` closed. Called for every step, the last first. */
   undo?(): Promise<void>;

@@ -12,6 +12,7 @@ import type { DataStep } from './data.js';
 import type { Handover } from './handover.js';
 import type { InventoryStep } from './inventory.js';
 import type { Drainable, StepContext, StepResult } from './part.js';
+import { counted, inBytes } from './words.js';
 
 const count = z.number().int().nonnegative();
 /** What this node has to know of it; the rest is for people and for `galaxy-coordinator receipt verify`. */
@@ -44,6 +45,13 @@ export function readReceipt(
   if (payload.node !== expected.node) throw invalid('it is for another node');
   if (payload.root !== expected.root) throw invalid('it is for another inventory');
   return payload;
+}
+
+export function receiptText({ number, accounts, blobs, bytes, copiesAsked, copiesLeast, root }: ReadReceipt): string[] {
+  return [
+    `Receipt ${number}: ${counted(blobs, 'object')} (${inBytes(bytes)}) and ${counted(accounts, 'account')}, each with at least ${counted(copiesLeast, 'other verified holder')} (${copiesAsked} asked for).`,
+    `Merkle root of the inventory: ${root}`,
+  ];
 }
 
 export interface ReceiptDeps {

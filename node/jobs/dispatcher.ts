@@ -85,8 +85,8 @@ export class Dispatcher {
   /** Gives jobs to handlers while there are both. */
   pump(): void {
     const { queue, executor } = this.deps;
-    while (this.taking && !this.stopped && queue.size > 0 && executor.free() > this.preparing) {
-      const item = queue.take();
+    while (!this.stopped && queue.size > 0 && executor.free() > this.preparing) {
+      const item = this.taking ? queue.take() : queue.take(isUpload);
       if (item === undefined) return;
       this.held.set(item.job, item);
       this.preparing += 1;
@@ -103,6 +103,11 @@ export class Dispatcher {
     return [...this.held.values()];
   }
 
+  get isTaking(): boolean {
+    return this.taking;
+  }
+
+  /** Uploads still start: their bytes are on this node and nowhere else. */
   stopTaking(): void {
     this.taking = false;
   }
@@ -118,10 +123,23 @@ export class Dispatcher {
     this.stopped = true;
   }
 
-  /** Called each time when one job less is held. */
-  onLess(listener: () => void): () => void {
-    this.lessListeners.add(listener);
-    return () => this.lessListeners.delete(listener);
+  /** Resolves when `isDone`, which is asked each time one job less is held; rejects with the signal's reason before. */
+  until(isDone: () => boolean, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (isDone()) return resolve();
+      if (signal.aborted) return reject(signal.reason);
+      const end = (settle: () => void) => {
+        this.lessListeners.delete(onLess);
+        signal.removeEventListener('abort', onAbort);
+        settle();
+      };
+      const onLess = () => {
+        if (isDone()) end(resolve);
+      };
+      const onAbort = () => end(() => reject(signal.reason));
+      this.lessListeners.add(onLess);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
   }
 
   cancel(item: TrackedJob): void {
@@ -306,7 +324,7 @@ export class Dispatcher {
 
   private release(item: TrackedJob): void {
     if (this.held.get(item.job) === item) this.held.delete(item.job);
-    for (const listener of this.lessListeners) listener();
+    for (const listener of [...this.lessListeners]) listener();
   }
 
   private letGo(item: TrackedJob): void {
@@ -374,6 +392,10 @@ export class Dispatcher {
       inputBlobs,
     };
   }
+}
+
+function isUpload({ note }: TrackedJob): boolean {
+  return note.fetch !== undefined;
 }
 
 function outputsOf(spec: RunSpec): RunOutput[] {

@@ -1,5 +1,4 @@
 /** Entry of a job handler process; forked by handler-pool.ts. Ends by itself when its channel has closed. */
-import '../../protocol/runtime/polyfill.js';
 import { systemClock } from '../../protocol/runtime/clock.js';
 import { createLogger, type LogLevel } from '../../protocol/runtime/logger.js';
 import { createDatatypes } from '../datasets/datatype-registry.js';

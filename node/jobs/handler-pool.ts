@@ -27,6 +27,8 @@ export interface HandlerPoolOptions {
   heartbeatMs: number;
   /** Silence after which a handler is given nothing; after twice that it is ended. */
   leaseMs: number;
+  /** How long a handler may take until its first word. */
+  startMs: number;
   /** First delay before a dead handler is replaced; doubles up to `restartMaxMs`. */
   restartMs: number;
   restartMaxMs: number;
@@ -40,6 +42,7 @@ export interface HandlerPoolOptions {
 export const HANDLER_DEFAULTS = {
   heartbeatMs: 1_000,
   leaseMs: 10_000,
+  startMs: 30_000,
   restartMs: 100,
   restartMaxMs: 30_000,
   stopMs: 10_000,
@@ -202,9 +205,9 @@ export class HandlerPool implements Executor, Part {
   private heard(handler: HandlerProcess, message: FromHandler): void {
     if (handler.state === 'dead') return;
     handler.heardAt = this.deps.clock.monotonic();
-    this.watch(handler);
     const wasServing = handler.state === 'serving';
     handler.state = 'serving';
+    this.watch(handler);
     if (message.type === 'started' || message.type === 'finished') {
       const run = handler.runs.get(runKey(message));
       if (run !== undefined && message.type === 'started') {
@@ -223,7 +226,8 @@ export class HandlerPool implements Executor, Part {
   private watch(handler: HandlerProcess): void {
     const { clock, log } = this.deps;
     handler.cancelLease();
-    handler.cancelLease = clock.after(this.options.leaseMs, () => {
+    const patienceMs = handler.state === 'starting' ? this.options.startMs : this.options.leaseMs;
+    handler.cancelLease = clock.after(patienceMs, () => {
       if (handler.state !== 'starting') handler.state = 'late';
       handler.cancelLease = clock.after(this.options.leaseMs, () => {
         log.warn({ handler: handler.child.pid }, 'a job handler was not heard in time and is ended');

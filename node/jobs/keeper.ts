@@ -75,12 +75,25 @@ export class Keeper {
 
   local(job: string): LocalJobState | undefined {
     const item = this.table.get(job);
-    return item && describeTracked(item, this.deps.queue, this.counts());
+    return item && describeTracked(item, this.deps.queue, { ...this.counts(), hindrance: this.hindrance() });
+  }
+
+  /** Uploads without an outcome. */
+  get uploads(): number {
+    let count = 0;
+    for (const { note } of this.table.values()) if (note.fetch !== undefined) count += 1;
+    return count;
   }
 
   counts(): { queued: number; running: number; slots: number } {
     const slots = this.deps.executor.slots();
     return { queued: this.table.size - this.runningCount, running: this.runningCount, slots };
+  }
+
+  /** Why nothing in the queue starts, whatever its place. */
+  private hindrance(): string | undefined {
+    if (!this.dispatcher.isTaking) return 'this node starts no jobs at the moment';
+    return this.runningCount === 0 && this.deps.executor.free() === 0 ? 'no job handler is ready' : undefined;
   }
 
   onChange(listener: (change: JobChange) => void): () => void {
@@ -131,7 +144,7 @@ export class Keeper {
   private placeOf(item: TrackedJob, view: AccountView): Place {
     return placeOf(item, view.get('job', item.job), view, {
       peerId: this.options.executor,
-      isHome: this.deps.leases.current(item.account) !== undefined,
+      isHome: this.isHome(item.account),
       hasBlob: (blob) => this.deps.blobs.has(blob),
       isPaused: (upstream) => this.table.get(upstream)?.phase === 'paused',
     });
@@ -162,7 +175,7 @@ export class Keeper {
       if (type === 'job.outcome') {
         for (const waiter of this.waiters.of('job', job)) woken.add(waiter);
         if (!this.dispatcher.holds(job)) woken.add(job);
-        this.announce(account, job);
+        if (this.isHome(account)) this.announce(account, job);
       } else if (type === 'job.cancelled') {
         const item = this.table.get(job);
         if (item !== undefined && this.dispatcher.holds(job) && item.phase !== 'ending') this.dispatcher.cancel(item);
@@ -180,6 +193,10 @@ export class Keeper {
         this.consider(item, await this.deps.log.view(item.account));
       });
     }
+  }
+
+  private isHome(account: string): boolean {
+    return this.deps.leases.current(account) !== undefined;
   }
 
   private announce(account: string, job: string): void {

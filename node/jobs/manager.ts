@@ -85,6 +85,7 @@ export interface RunningJob {
   job: string;
   attempt: number;
   phase: Phase;
+  isUpload: boolean;
 }
 
 type PlanWith = (identity: Identity, hid: number, now: number) => PlannedJob;
@@ -327,7 +328,7 @@ export class JobManager implements JobService, Part {
     await appendOutcome(this.deps.log, account, outcome, []);
   }
 
-  /** A drain begins: nothing is given to handlers any more. */
+  /** A drain begins: nothing is given to handlers any more, except uploads, whose bytes are here and nowhere else. */
   stopTaking(): void {
     this.keeper.dispatcher.stopTaking();
   }
@@ -338,9 +339,18 @@ export class JobManager implements JobService, Part {
   }
 
   running(): RunningJob[] {
-    return this.keeper.dispatcher
-      .running()
-      .map(({ account, job, attempt, phase }) => ({ account, job, attempt, phase }));
+    return this.keeper.dispatcher.running().map(({ account, job, attempt, phase, note }) => ({
+      account,
+      job,
+      attempt,
+      phase,
+      isUpload: note.fetch !== undefined,
+    }));
+  }
+
+  /** Accepted uploads without an outcome, waiting and running. */
+  get uploadsLeft(): number {
+    return this.keeper.uploads;
   }
 
   /** Outcomes that no home has acknowledged yet. */
@@ -349,23 +359,13 @@ export class JobManager implements JobService, Part {
   }
 
   /** Resolves when nothing runs here; `jobs/still-running` when the signal aborts first. */
-  idle(signal: AbortSignal): Promise<void> {
+  async idle(signal: AbortSignal): Promise<void> {
     const { dispatcher } = this.keeper;
-    return new Promise((done, refuse) => {
-      if (dispatcher.running().length === 0) return done();
-      const late = () => {
-        stop();
-        refuse(jobErrors('still-running', { running: dispatcher.running().length }));
-      };
-      const stop = dispatcher.onLess(() => {
-        if (dispatcher.running().length > 0) return;
-        signal.removeEventListener('abort', late);
-        stop();
-        done();
+    await dispatcher
+      .until(() => dispatcher.running().length === 0, signal)
+      .catch((cause: unknown) => {
+        throw jobErrors('still-running', { running: dispatcher.running().length }, { cause });
       });
-      if (signal.aborted) late();
-      else signal.addEventListener('abort', late, { once: true });
-    });
   }
 
   /** Entries and notes of some jobs in one batch; then each goes where it belongs. */
@@ -416,21 +416,13 @@ export class JobManager implements JobService, Part {
   }
 
   /** Waits until no outcome is being recorded, not longer than `ms`. */
-  private settled(ms: number): Promise<void> {
+  private async settled(ms: number): Promise<void> {
     const { dispatcher } = this.keeper;
-    const isEnding = () => dispatcher.running().some(({ phase }) => phase === 'ending');
-    return new Promise((done) => {
-      if (!isEnding()) return done();
-      const finish = () => {
-        cancel();
-        stop();
-        done();
-      };
-      const cancel = this.deps.clock.after(ms, finish);
-      const stop = dispatcher.onLess(() => {
-        if (!isEnding()) finish();
-      });
-    });
+    const patience = new AbortController();
+    const cancel = this.deps.clock.after(ms, () => patience.abort());
+    const isSettled = () => !dispatcher.running().some(({ phase }) => phase === 'ending');
+    await dispatcher.until(isSettled, patience.signal).catch(() => {});
+    cancel();
   }
 }
 

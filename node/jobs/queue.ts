@@ -104,16 +104,18 @@ export class JobQueue<T extends Queued = Queued> {
     else line.splice(indexOfOrder(line, item.order), 0, item);
   }
 
-  /** The next job of the account whose turn it is. */
-  take(): T | undefined {
-    const next = this.lines.entries().next();
-    if (next.done) return undefined;
-    const [account, line] = next.value;
-    const item = line.shift() as T;
-    this.lines.delete(account);
-    if (line.length > 0) this.lines.set(account, line);
-    this.byJob.delete(item.job);
-    return item;
+  /** The next job of the account whose turn it is; with `fits`, the next that fits. */
+  take(fits?: (item: T) => boolean): T | undefined {
+    for (const [account, line] of this.lines) {
+      const index = fits === undefined ? 0 : line.findIndex(fits);
+      if (index < 0) continue;
+      const [item] = line.splice(index, 1) as [T];
+      this.lines.delete(account);
+      if (line.length > 0) this.lines.set(account, line);
+      this.byJob.delete(item.job);
+      return item;
+    }
+    return undefined;
   }
 
   remove(job: string): boolean {

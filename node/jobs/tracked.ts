@@ -49,12 +49,12 @@ export function stateOf(phase: Phase): JobState {
 export function describeTracked(
   job: TrackedJob,
   queue: Pick<JobQueue<TrackedJob>, 'position'>,
-  counts: { running: number; slots: number },
+  now: { running: number; slots: number; hindrance?: string | undefined },
 ): LocalJobState {
   const position = job.phase === 'queued' ? queue.position(job.job) : undefined;
   const reason =
     position === undefined
       ? job.reason
-      : [describePosition(position, counts.running, counts.slots), job.reason].filter(Boolean).join('; ');
+      : [describePosition(position, now.running, now.slots), now.hindrance, job.reason].filter(Boolean).join('; ');
   return { state: STATES[job.phase], reason };
 }

@@ -50,7 +50,7 @@ export interface JoinResult {
 export async function joinNetwork(
   deps: { key: NodeKey; store: Store; clock: Clock; log: Logger },
   line: string,
-  about: { addresses: string[]; publicUrl: string | null },
+  about: { listen: readonly string[]; announce: readonly string[]; publicUrl: string | null },
   onProgress: (progress: { step: number; steps: number; doing: string }) => void,
   signal?: AbortSignal,
 ): Promise<JoinResult> {
@@ -65,7 +65,8 @@ export async function joinNetwork(
   const gate = { admits: (peer: string) => peer === invitation.coordinator };
   const lobby = await createLibp2pHost(
     { key, gate, log, clock },
-    { listen: [], announce: [], gossip: false, dht: false },
+    // Listens where the node will, so that the coordinator can try to dial it.
+    { listen: about.listen, announce: about.announce, gossip: false, dht: false },
   );
   try {
     await lobby.start();
@@ -77,7 +78,13 @@ export async function joinNetwork(
       lobby,
       invitation.coordinator,
       joinCall,
-      { network: invitation.network, secret: invitation.secret, version: packageVersion(), ...about },
+      {
+        network: invitation.network,
+        secret: invitation.secret,
+        version: packageVersion(),
+        addresses: lobby.addresses(),
+        publicUrl: about.publicUrl,
+      },
       limit,
     );
     const skew = Math.abs(answer.time - clock.now());
@@ -121,6 +128,6 @@ export async function joinNetwork(
   }
 }
 
-function inWords({ ok, reason }: Reachability): string {
+export function inWords({ ok, reason }: Reachability): string {
   return ok ? 'directly' : `through the coordinator only (${reason})`;
 }

@@ -19,6 +19,7 @@ import type { Store } from '../../protocol/runtime/store.js';
 import { memberGate } from '../../protocol/trust/gater.js';
 import type { NodeKey } from '../../protocol/trust/identity.js';
 import { MemberList } from '../../protocol/trust/members.js';
+import type { Reachability } from '../../protocol/wire/calls/join.js';
 import { MEMBERS_PAGE_CHARS, membersCall } from '../../protocol/wire/calls/members.js';
 import type { Command } from '../../protocol/wire/calls/register.js';
 import { LIMITS, PROTOCOLS } from '../../protocol/wire/limits.js';
@@ -71,6 +72,8 @@ export class Network implements Part {
   readonly lanes: NetworkLanes;
   private readonly lifecycle: Lifecycle;
   private record: NetworkRecord;
+  private reached: Reachability | undefined;
+  private readonly reachedListeners: ((reachable: Reachability) => void)[] = [];
 
   static async create(deps: NetworkDeps, options: NetworkOptions): Promise<Network> {
     const { key, store, clock, log, record } = deps;
@@ -141,6 +144,10 @@ export class Network implements Part {
         digest: () => ({ ...deps.digest(), logPartners: deps.logPartners().slice(0, 8) }),
         onWelcome: (welcome) => this.welcomed(welcome),
         onPeers: (statuses) => this.peers.update(statuses),
+        onReachable: (reachable) => {
+          this.reached = reachable;
+          for (const tell of this.reachedListeners.splice(0)) tell(reachable);
+        },
         onCommand: deps.onCommand,
       },
       { heartbeatMs: options.heartbeatMs },
@@ -159,6 +166,20 @@ export class Network implements Part {
 
   stop(): Promise<void> {
     return this.lifecycle.stop();
+  }
+
+  /** Whether browsers reach the public URL, by the coordinator's own trial; undefined until it has tried. */
+  get reachable(): Reachability | undefined {
+    return this.reached;
+  }
+
+  /** Resolves with the trial's result; undefined when the signal aborts first. */
+  whenReachable(signal: AbortSignal): Promise<Reachability | undefined> {
+    if (this.reached !== undefined || signal.aborted) return Promise.resolve(this.reached);
+    return new Promise((resolve) => {
+      this.reachedListeners.push(resolve);
+      signal.addEventListener('abort', () => resolve(this.reached), { once: true });
+    });
   }
 
   get networkUrl(): string {

@@ -13,6 +13,7 @@ import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Random } from '../../protocol/runtime/random.js';
 import type { MemberList } from '../../protocol/trust/members.js';
+import type { Reachability } from '../../protocol/wire/calls/join.js';
 import {
   type Command,
   type digest,
@@ -52,6 +53,8 @@ export interface RegistrationDeps {
   digest: () => DigestFields;
   onWelcome: (welcome: Welcome) => Promise<void>;
   onPeers: (peers: PeerStatus[]) => void;
+  /** The coordinator fetched the public URL: whether browsers are sent there. */
+  onReachable: (url: Reachability) => void;
   /** Carried out before it is confirmed; a thrown code is reported back. */
   onCommand: (command: Command) => Promise<void>;
 }
@@ -189,6 +192,7 @@ export class Registration implements Part {
   private async take(message: RegisterDown, channel: Channel): Promise<void> {
     if (message.kind === 'members') await this.deps.members.merge(message.tokens);
     else if (message.kind === 'peers') this.deps.onPeers(message.peers);
+    else if (message.kind === 'reachable') this.deps.onReachable(message.url);
     else if (message.kind === 'command') {
       const { id, do: command } = message;
       // Not awaited here: a take-over may need messages that come on this very stream.

@@ -38,6 +38,9 @@ export class BlobReplicator implements Part {
   private readonly fetching = new Set<BlobId>();
   private readonly releases: (() => void)[] = [];
   private paused: boolean;
+  private copies: number;
+  /** Confirmed since the start, and the time that pushing it took. */
+  private readonly sent = { bytes: 0, ms: 0 };
 
   constructor(
     private readonly deps: {
@@ -52,6 +55,7 @@ export class BlobReplicator implements Part {
     private readonly options: BlobReplicatorOptions & { paused: boolean },
   ) {
     this.paused = options.paused;
+    this.copies = options.copies;
     this.background = new Background({ log: deps.logger });
     this.wakeup = new Wakeup(deps.clock);
   }
@@ -82,9 +86,29 @@ export class BlobReplicator implements Part {
     return this.paused;
   }
 
-  /** Blobs became tracked, or a holder was lost: look at everything again. */
+  /** A drain may be agreed with more or fewer copies than this node wants otherwise. */
+  setCopies(copies: number): void {
+    this.copies = copies;
+    this.recount();
+  }
+
+  /** What one holder takes, measured since the start; undefined before anything was sent. */
+  bytesPerSecond(): number | undefined {
+    const { bytes, ms } = this.sent;
+    return ms > 0 && bytes > 0 ? Math.round((bytes * 1000) / ms) : undefined;
+  }
+
+  /** Blobs became tracked, or a holder was lost: look at everything again. What nobody else has comes first. */
   recount(): void {
-    for (const [blob] of this.deps.ledger.tracked()) if (this.lacks(blob)) this.waiting.add(blob);
+    const domainOf = servingDomains(this.deps.holders);
+    const later: BlobId[] = [];
+    this.waiting.clear();
+    for (const [blob, tracked] of this.deps.ledger.tracked()) {
+      const copies = domainsOf(tracked, domainOf).size;
+      if (copies === 0) this.waiting.add(blob);
+      else if (copies < this.copies) later.push(blob);
+    }
+    for (const blob of later) this.waiting.add(blob);
     this.wakeup.wake();
   }
 
@@ -95,7 +119,7 @@ export class BlobReplicator implements Part {
 
   private lacks(blob: BlobId): boolean {
     const tracked = this.deps.ledger.blob(blob);
-    return tracked !== undefined && domainsOf(tracked, servingDomains(this.deps.holders)).size < this.options.copies;
+    return tracked !== undefined && domainsOf(tracked, servingDomains(this.deps.holders)).size < this.copies;
   }
 
   private async schedule(signal: AbortSignal): Promise<void> {
@@ -121,7 +145,7 @@ export class BlobReplicator implements Part {
       if (looked++ >= BLOBS_PER_ROUND) break;
       const tracked = this.deps.ledger.blob(blob);
       const placedDomains = tracked ? domainsOf(tracked, domainOf) : new Set<string>();
-      if (tracked === undefined || placedDomains.size >= this.options.copies) {
+      if (tracked === undefined || placedDomains.size >= this.copies) {
         this.waiting.delete(blob);
         continue;
       }
@@ -133,7 +157,7 @@ export class BlobReplicator implements Part {
         {
           key: blob,
           sizeBytes: tracked.size,
-          copies: this.options.copies,
+          copies: this.copies,
           ownDomain: this.options.domain,
           placedDomains,
           maySendTo: this.options.maySendTo,
@@ -158,10 +182,13 @@ export class BlobReplicator implements Part {
   }
 
   private async push(peer: string, blobs: BlobId[], signal: AbortSignal): Promise<void> {
+    const begun = this.deps.clock.monotonic();
     try {
       const result = await this.deps.lane.send(peer, blobs, deadline(this.options.pushDeadlineMs, signal));
       if (result.confirmed.length > 0) await this.deps.ledger.lapse(peer, result.storeId);
       await this.deps.ledger.confirmBlobs(peer, result.storeId, result.confirmed);
+      this.sent.ms += this.deps.clock.monotonic() - begun;
+      for (const blob of result.confirmed) this.sent.bytes += this.deps.ledger.blob(blob)?.size ?? 0;
       for (const refusal of result.refused) this.refuse(peer, refusal.blob, refusal.reason);
       this.resting.delete(peer);
     } catch (error) {

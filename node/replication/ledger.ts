@@ -106,8 +106,9 @@ export class Ledger implements Part {
   /** A holder that answers with another store id has forgotten everything; one that lost a blob says so. */
   async lapse(peer: string, keepStoreId?: string, only?: BlobId): Promise<number> {
     const ops: StoreOp[] = [];
-    for (const [blob, tracked] of this.blobs) {
-      if (only !== undefined && blob !== only) continue;
+    for (const blob of only === undefined ? this.blobs.keys() : [only]) {
+      const tracked = this.blobs.get(blob);
+      if (tracked === undefined) continue;
       const kept = tracked.confirmations.filter((known) => known.peer !== peer || known.storeId === keepStoreId);
       if (kept.length === tracked.confirmations.length) continue;
       tracked.confirmations = kept;

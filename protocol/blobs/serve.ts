@@ -113,7 +113,6 @@ class Conversation {
       readAhead<Piece>({ bytesMax: BLOB_READ_AHEAD_BYTES_MAX, worksMax: BLOB_READ_AHEAD_MAX }),
       untilGivenUp,
       toPackets,
-      untilGivenUp,
       send(this.stream, { end: false }),
     );
   }

@@ -93,6 +93,8 @@ export interface AccountLog extends Part {
   writers(): Promise<{ writer: WriterId; last: number }[]>;
   /** Ends this process's segment of the account: later appends fail with `log/sealed` until a newer lease is current. */
   seal(account: string): Promise<SegmentPosition | undefined>;
+  /** A seal before a hand-over that did not come about: the same segment goes on under the same lease. */
+  unseal(account: string): void;
   /**
    * On becoming the account's home: bumps every history's `applied` above the largest time known, so that a page that
    * polled the former home sees what changes from here on.

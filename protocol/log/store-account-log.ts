@@ -188,6 +188,10 @@ class StoreAccountLog implements AccountLog {
     });
   }
 
+  unseal(account: string): void {
+    this.sealed.delete(account);
+  }
+
   async adopted(account: string): Promise<void> {
     await this.work(account, async (state) => {
       if (state.segments.size === 0) return;

@@ -87,6 +87,8 @@ const ARCHIVE_BYTES_MAX = 64 * 2 ** 20;
 const COMPRESS_FROM_BYTES = 1024;
 const NPM_OUTPUT_BYTES_MAX = 2 ** 20;
 const ABANDONED_AFTER_MS = 3_600_000;
+/** Several processes may replace one damaged copy at the same time. */
+const REPLACE_ATTEMPTS_MAX = 10;
 const PARTIAL_PREFIX = '.partial-';
 /** Without these there is no page. */
 const NEEDED = ['libs.bundled.js', 'analysis.bundled.js', 'base.css'];
@@ -264,15 +266,20 @@ async function unpack(archive: string, target: string, pin: ClientPin, options: 
 }
 
 async function putInPlace(built: string, folder: string, work: string, pin: ClientPin): Promise<void> {
-  // Somebody else's whole copy is as good; a damaged one is moved out of the way first, since renames do not replace.
-  if ((await lacking(folder, pin)) === undefined) return;
-  await rename(folder, join(work, 'damaged')).catch((error: { code?: string }) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
-  await rename(built, folder).catch(async (error: { code?: string }) => {
-    const lostTheRace = error.code === 'ENOTEMPTY' || error.code === 'EEXIST';
-    if (!lostTheRace || (await lacking(folder, pin)) !== undefined) throw error;
-  });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await rename(built, folder);
+      return;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if ((code !== 'ENOTEMPTY' && code !== 'EEXIST') || attempt === REPLACE_ATTEMPTS_MAX) throw error;
+      // Somebody else's whole copy is as good as this one; a damaged one makes room, since a rename replaces nothing.
+      if ((await lacking(folder, pin)) === undefined) return;
+      await rename(folder, join(work, `damaged-${attempt}`)).catch((gone: { code?: string }) => {
+        if (gone.code !== 'ENOENT') throw gone;
+      });
+    }
+  }
 }
 
 /** What is missing of a client in `folder`, in words; undefined when it is whole. */
@@ -287,17 +294,25 @@ async function lacking(folder: string, pin?: ClientPin): Promise<string | undefi
   const manifest = manifestSchema.safeParse(parseJson(text));
   if (!manifest.success) return `${MANIFEST} is damaged`;
   if (pin && manifest.data.integrity !== pin.integrity) return `it is version ${manifest.data.version}`;
-  let files = 0;
-  let bytes = 0;
-  for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || entry.name.endsWith('.gz')) continue;
-    files += 1;
-    bytes += (await stat(join(entry.parentPath, entry.name))).size;
-  }
+  const { files, bytes } = await measure(dist);
   if (files !== manifest.data.files || bytes !== manifest.data.bytes) {
     return `it has ${files} files of ${bytes} bytes instead of ${manifest.data.files} of ${manifest.data.bytes}`;
   }
   return undefined;
+}
+
+/** Our own compressed copies do not count. What is gone before it was looked at (a copy being replaced) is not there. */
+async function measure(dist: string): Promise<{ files: number; bytes: number }> {
+  let files = 0;
+  let bytes = 0;
+  for (const entry of await readdir(dist, { recursive: true, withFileTypes: true }).catch(() => [])) {
+    if (!entry.isFile() || entry.name.endsWith('.gz')) continue;
+    const found = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);
+    if (found === undefined) continue;
+    files += 1;
+    bytes += found.size;
+  }
+  return { files, bytes };
 }
 
 async function writing<T>(folder: string, work: () => Promise<T>): Promise<T> {

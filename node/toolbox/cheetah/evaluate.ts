@@ -9,14 +9,11 @@ import { arithmetic, holds } from './operators.js';
 import type { BinaryOperator, Clause, Comparison, Expression, Target, TemplateNode } from './syntax.js';
 import {
   Callable,
-  compare,
   Dict,
-  equal,
   Float,
   integer,
   isSequence,
   iterate,
-  keyOf,
   type Meter,
   numeric,
   PySet,
@@ -60,10 +57,10 @@ export class Machine implements Meter {
   }
 
   size(units: number): void {
-    this.step(Math.ceil(units / 100));
     if (units > this.limits.valueUnitsMax) {
       throw new Fault('limit', `a value of more than ${this.limits.valueUnitsMax} characters or items`);
     }
+    this.step(Math.ceil(units / 100));
   }
 
   output(): string {

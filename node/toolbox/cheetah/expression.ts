@@ -227,7 +227,7 @@ export class ExpressionParser {
       if (tight && !this.goesOn(called)) return expression;
       if (this.lexer.isOperator('(')) {
         if (expression.kind === 'name' || expression.kind === 'attribute') expression.auto = false;
-        if (expression.kind === 'name' && REFUSED_FUNCTIONS.has(expression.name) && !expression.dollar) {
+        if (expression.kind === 'name' && REFUSED_FUNCTIONS.has(expression.name)) {
           throw new Fault('unsupported', `the function ${expression.name}()`, expression.at);
         }
         called = expression.kind === 'name' || expression.kind === 'attribute';

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { homeErrors } from '../../../node/accounts/homes.js';
 import { makeClientFolder } from '../web/client-folder.js';
 import { type Door, openDoor } from './door.js';
 
@@ -262,5 +263,46 @@ describe('a changed password', () => {
     expect(missing.statusCode).toBe(400);
     const unlike = await browser.send(change({ current: ada.password, password: 'a new one', confirm: 'another' }));
     expect(unlike.json().err_msg).toBe("Passwords don't match.");
+  });
+});
+
+describe('in a network', () => {
+  const network = 'https://net.example';
+
+  it('sign-in and sign-up go on by way of the network’s address', async () => {
+    const afterSignIn = async ({ account }: { account: string }) => `${network}/network/signed-in?token=${account}`;
+    const networked = await openDoor({ clientFolder: client, server: { afterSignIn } });
+    const created = (await networked.browser().signUp(ada)).json();
+    expect(created.redirect).toMatch(/^https:\/\/net\.example\/network\/signed-in\?token=[0-9a-f]{16}$/);
+    expect((await networked.browser().signIn('ada', ada.password)).json()).toEqual(created);
+    await networked.close();
+  });
+
+  it('an account that moved: 410 to programs, the way to its home to pages, and the cookie stays', async () => {
+    let moved = false;
+    const whenHere = async () => {
+      if (moved) throw homeErrors('moved');
+    };
+    const networked = await openDoor({ clientFolder: client, server: { whenHere, networkUrl: () => network } });
+    const browser = networked.browser();
+    await browser.signUp(ada);
+    const key = await networked.accounts.createKey((await browser.get('/api/users/current')).json().id);
+    moved = true;
+    const headers = { 'x-api-key': key };
+    const program = await networked.inject({ method: 'GET', url: '/api/whoami', headers });
+    expect([program.statusCode, program.json().err_code]).toEqual([410, 410001]);
+    const poll = await browser.send({
+      method: 'GET',
+      url: '/api/users/current',
+      headers: { accept: 'application/json' },
+    });
+    expect(poll.statusCode).toBe(410);
+    const page = await browser.get('/datasets/list?a=1');
+    expect(page.statusCode).toBe(302);
+    expect(page.headers.location).toBe(`${network}/network/go?to=${encodeURIComponent('/datasets/list?a=1')}`);
+    expect((await browser.get('/login/start')).headers.location).toContain('/network/go?to=');
+    moved = false;
+    expect((await browser.get('/api/whoami')).json()?.username).toBe('ada');
+    await networked.close();
   });
 });

@@ -61,11 +61,13 @@ it('ids of others are refused by what they are: malformed, unknown, not accessib
     body: { err_code: 403003 },
   });
   expect(await bob.delete(`/api/histories/${id}`)).toMatchObject({ status: 403 });
-  expect(await anonymous.get('/api/histories')).toMatchObject({ status: 403, body: { err_code: 403001 } });
+  expect(await anonymous.get('/api/histories')).toMatchObject({ status: 200, body: [] });
+  expect(await anonymous.get('/api/histories/count')).toMatchObject({ status: 200, body: 0 });
+  expect(await anonymous.post('/api/histories', {})).toMatchObject({ status: 403, body: { err_code: 403001 } });
   expect(await bob.get('/api/histories?all=true')).toMatchObject({ status: 403, body: { err_code: 403006 } });
   expect((await root.get(`/api/histories/${id}`)).body).toMatchObject({ name: 'mine', owner: false });
   expect((await root.get('/api/histories?all=true')).body.map((h: { id: string }) => h.id)).toContain(id);
-  const master = await anonymous.get('/api/histories', { 'x-api-key': MASTER_KEY });
+  const master = await anonymous.post('/api/histories', {}, { 'x-api-key': MASTER_KEY });
   expect(master).toMatchObject({ status: 403, body: { err_code: 403001 } });
 });
 

@@ -33,7 +33,7 @@ function corrupt(peer: string, afterBytes: number): void {
 }
 
 describe('a fetch', () => {
-  it.each([0, 1, MiB - 1, MiB, MiB + 1, 3.5 * MiB, 40 * MiB + 3])('brings a blob of %i bytes', async (size) => {
+  it.each([0, 1, MiB - 1, MiB, MiB + 1, 3.5 * MiB, 18 * MiB + 3])('brings a blob of %i bytes', async (size) => {
     const bytes = someBytes(size);
     const id = await holders(['a'], bytes);
     expect(await here.fetcher.fetch({ id, size, sources: from('a') })).toEqual({ blob: id, size });
@@ -41,7 +41,7 @@ describe('a fetch', () => {
   });
 
   it('uses several sources at once', async () => {
-    const bytes = someBytes(64 * MiB);
+    const bytes = someBytes(24 * MiB);
     const id = await holders(['a', 'b', 'c'], bytes);
     await here.fetcher.fetch({ id, sources: from('a', 'b', 'c') });
     expect(Buffer.compare(await content(here.blobs.read(id)), bytes)).toBe(0);
@@ -209,9 +209,9 @@ describe('a fetch from a source that falls silent', () => {
   });
 
   it('takes over the chunks that a silent source owes', async () => {
-    const bytes = someBytes(40 * MiB);
+    const bytes = someBytes(24 * MiB);
     const id = await holders(['mute', 'good'], bytes);
-    net.network.onTheWire('mute', 'here', (packet, at) => (at > 20 * MiB ? new Promise(() => {}) : packet));
+    net.network.onTheWire('mute', 'here', (packet, at) => (at > 8 * MiB ? new Promise(() => {}) : packet));
     await here.fetcher.fetch({ id, sources: from('mute', 'good') });
     expect(Buffer.compare(await content(here.blobs.read(id)), bytes)).toBe(0);
   });

@@ -1,5 +1,5 @@
 /** A coordinator and peers on loopback, in one process, for tests of its doors. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
@@ -14,7 +14,7 @@ import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { randomHex, systemRandom } from '../../../protocol/runtime/random.js';
 import type { Store, StoreOp } from '../../../protocol/runtime/store.js';
 import { openGate } from '../../../protocol/trust/gater.js';
-import { createNodeKey, NodeKey } from '../../../protocol/trust/identity.js';
+import { createNodeKey, loadNodeKey, NodeKey } from '../../../protocol/trust/identity.js';
 import { parseInvitation } from '../../../protocol/trust/invitation.js';
 import { joinCall } from '../../../protocol/wire/calls/join.js';
 import { type HelloMessage, registerChannel } from '../../../protocol/wire/calls/register.js';
@@ -58,10 +58,10 @@ export async function startCoordinator(
   let key: NodeKey;
   let data: DataFolder;
   if (DataFolder.exists(folder)) {
-    const { loadNodeKey } = await import('../../../protocol/trust/identity.js');
     key = await loadNodeKey(keyFile);
     data = DataFolder.open(folder, 'coordinator');
   } else {
+    await mkdir(folder, { recursive: true });
     key = await createNodeKey(keyFile);
     const storeId = randomHex(systemRandom, 16);
     data = DataFolder.create(folder, {

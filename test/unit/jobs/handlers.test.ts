@@ -41,6 +41,7 @@ async function openWithHandlers(options: Partial<HandlerPoolOptions> = {}): Prom
       slots: 2,
       heartbeatMs: 200,
       leaseMs: 20_000,
+      startMs: 30_000,
       restartMs: 5,
       restartMaxMs: 50,
       stopMs: 10_000,
@@ -193,7 +194,7 @@ describe('a handler that falls silent', () => {
   it('is given nothing, is ended, and its job is started again', async () => {
     await world.close();
     await pool.stop();
-    await openWithHandlers({ heartbeatMs: 50, leaseMs: 500 });
+    await openWithHandlers({ heartbeatMs: 50, leaseMs: 1_500 });
     const mark = join(world.folder, 'second');
     const script = `if test -e ${mark}; then exit 0; else touch ${mark}; sleep 1000 & echo $! > inner; wait; fi`;
     const { job } = await world.submit(script);
@@ -201,6 +202,19 @@ describe('a handler that falls silent', () => {
     process.kill(pool.pids()[0] as number, 'SIGSTOP');
     expect(await world.ended(job)).toMatchObject({ state: 'ok', attempt: 2 });
     await gone(inner);
+  });
+});
+
+describe('handlers that cannot start', () => {
+  it('leave the jobs in the queue, which say why, and do not keep the node from stopping', async () => {
+    await world.close();
+    await pool.stop();
+    await openWithHandlers({ entry: join(world.folder, 'no-such-script.js') });
+    const { job } = await world.submit('true');
+    expect(world.jobs.local(job)).toEqual({
+      state: 'queued',
+      reason: 'first in the queue; 0 jobs run, 2 slots; no job handler is ready',
+    });
   });
 });
 

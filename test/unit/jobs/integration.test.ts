@@ -105,7 +105,7 @@ describe('the job side on its real parts', () => {
   it('keeps random bytes to the byte, and finds out that lines and columns are a table', async () => {
     const bytes = Uint8Array.from({ length: 200_000 }, (_, index) => (index * index * 31) % 251);
     const random = await upload('random.bin', bytes);
-    expect(new Uint8Array(await world.bytes(random.dataset))).toEqual(bytes);
+    expect(Buffer.compare(await world.bytes(random.dataset), bytes)).toBe(0);
     const table = await upload('table', 'a\t1\r\nb\t2\r\n');
     expect(table.content).toMatchObject({ extension: 'tabular', metadata: { columns: 2, data_lines: 2 } });
     expect((await world.bytes(table.dataset)).toString()).toBe('a\t1\nb\t2\n');

@@ -91,8 +91,11 @@ describe('fetching the client', () => {
 
   it('several at once end with one whole copy', async () => {
     const { pin, pack } = pinned(WHOLE);
-    await Promise.all([1, 2, 3].map(() => fetchClient({ folder, pin, pack })));
-    expect(await hasClient(folder)).toBe(true);
+    for (const damaged of [false, true, true]) {
+      if (damaged) await truncate(join(folder, 'dist', 'maps', 'x.map'), 0);
+      await Promise.all([1, 2, 3, 4].map(() => fetchClient({ folder, pin, pack })));
+      expect(await hasClient(folder)).toBe(true);
+    }
     expect(await readdir(parent)).toEqual(['25.1.2']);
   });
 

@@ -1,0 +1,163 @@
+/** A coordinator and nodes as processes of their own, each with its own folder and loopback address; for people and for the story. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Program, type Ready, runProgram, runToEnd } from './processes.js';
+
+export interface Place {
+  name: string;
+  at: string;
+  /** Its own loopback address: cookies ignore ports. */
+  address: string;
+}
+
+export const PLACES = {
+  uppsala: { name: 'Uppsala University', at: '59.86,17.64', address: '127.0.1.11' },
+  freiburg: { name: 'University of Freiburg', at: '47.99,7.85', address: '127.0.1.12' },
+  melbourne: { name: 'University of Melbourne', at: '-37.81,144.96', address: '127.0.1.13' },
+} as const satisfies Record<string, Place>;
+
+export const COORDINATOR_ADDRESS = '127.0.1.1';
+/** Visitors from here are near Stockholm, by the coordinator's own table. */
+export const STOCKHOLM = { network: '127.0.2.0/24', address: '127.0.2.1', at: '59.33,18.07' };
+
+export interface DemoOptions {
+  folder: string;
+  logLevel: string;
+  /** 0 takes free ports; people get the usual ones. */
+  port: number;
+}
+
+export class RunningNode {
+  constructor(
+    readonly place: Place,
+    readonly folder: string,
+    readonly program: Program,
+    readonly ready: Ready,
+  ) {}
+
+  command(...args: string[]): Promise<Record<string, unknown>> {
+    return commandJson('galaxy-node', [...args, '--data', this.folder]);
+  }
+}
+
+export class CommandFailed extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Runs a command with --json and gives its object; a refusal is thrown with its code. */
+export async function commandJson(
+  program: 'galaxy-node' | 'galaxy-coordinator',
+  args: string[],
+): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await runToEnd(program, [...args, '--json']);
+  const last = stdout.trim().split('\n').at(-1) ?? '';
+  const answer = last.startsWith('{') ? (JSON.parse(last) as Record<string, unknown>) : {};
+  const error = answer.error as { code: string; message: string } | undefined;
+  if (error !== undefined) throw new CommandFailed(error.code, error.message);
+  if (code !== 0 && last === '') throw new CommandFailed('exit', stderr.trim());
+  return answer;
+}
+
+export class DemoNetwork {
+  coordinator: Program | undefined;
+  networkUrl = '';
+  readonly nodes = new Map<string, RunningNode>();
+
+  constructor(private readonly options: DemoOptions) {
+    mkdirSync(options.folder, { recursive: true });
+  }
+
+  folderOf(name: string): string {
+    return join(this.options.folder, name);
+  }
+
+  async startCoordinator(more: string[] = []): Promise<Ready> {
+    const port = this.networkUrl === '' ? this.options.port : Number(new URL(this.networkUrl).port);
+    const listen = (option: string) =>
+      `${option}=["/ip4/${COORDINATOR_ADDRESS}/tcp/${this.coordinatorPorts[option] ?? 0}"]`;
+    this.coordinator = runProgram('galaxy-coordinator', [
+      'start',
+      '--init',
+      '--json',
+      ...['--data', this.folderOf('coordinator')],
+      ...['--network', 'demo'],
+      ...['--listen', `${COORDINATOR_ADDRESS}:${port}`],
+      ...['--log-level', this.options.logLevel],
+      ...['--set', listen('lobby.listen'), '--set', listen('network.listen')],
+      ...['--set', `locations=${JSON.stringify({ [STOCKHOLM.network]: STOCKHOLM.at })}`],
+      ...more,
+    ]);
+    const ready = await this.coordinator.ready;
+    this.networkUrl = String(ready.networkUrl);
+    // Comes back where it was: nodes look for it there.
+    this.coordinatorPorts['network.listen'] = portOf(ready.addresses[0]);
+    this.coordinatorPorts['lobby.listen'] = portOf((ready.lobby as string[])[0]);
+    return ready;
+  }
+
+  private readonly coordinatorPorts: Record<string, number> = {};
+
+  invite(name: string, at: string | undefined, expires?: string): Promise<string> {
+    return commandJson('galaxy-coordinator', [
+      'invite',
+      ...['--data', this.folderOf('coordinator'), '--name', name],
+      ...(at === undefined ? [] : [`--at=${at}`]),
+      ...(expires === undefined ? [] : ['--expires', expires]),
+    ]).then(({ line }) => String(line));
+  }
+
+  async peers(): Promise<{ name: string; peerId: string; state: string; presence: string; atRiskBytes: number }[]> {
+    const listing = await commandJson('galaxy-coordinator', ['peers', '--data', this.folderOf('coordinator')]);
+    return listing.peers as never;
+  }
+
+  /** A stand-alone node; `join` makes it a member. */
+  async startNode(id: string, place: Place, more: string[] = []): Promise<RunningNode> {
+    const before = this.nodes.get(id);
+    const port = before === undefined ? this.options.port : new URL(before.ready.url).port;
+    const peerPort = before === undefined ? 0 : portOf(before.ready.addresses[0]);
+    const folder = this.folderOf(id);
+    const program = runProgram('galaxy-node', [
+      'start',
+      '--init',
+      '--json',
+      ...['--data', folder, '--name', place.name],
+      ...['--listen', `${place.address}:${port}`, '--public-url', 'listen'],
+      ...['--log-level', this.options.logLevel],
+      ...['--set', `network.listen=["/ip4/${place.address}/tcp/${peerPort}"]`],
+      ...more,
+    ]);
+    const ready = await program.ready;
+    const node = new RunningNode(place, folder, program, ready);
+    this.nodes.set(id, node);
+    return node;
+  }
+
+  async join(id: string): Promise<Record<string, unknown>> {
+    const node = this.node(id);
+    const line = await this.invite(node.place.name, node.place.at);
+    return node.command('join', line);
+  }
+
+  node(id: string): RunningNode {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw new Error(`there is no node ${id}`);
+    return node;
+  }
+
+  /** The node whose URL this is. */
+  nodeAt(url: string): [string, RunningNode] {
+    const { host } = new URL(url);
+    for (const [id, node] of this.nodes) if (new URL(node.ready.url).host === host) return [id, node];
+    throw new Error(`${url} is none of the nodes`);
+  }
+}
+
+function portOf(address: string | undefined): number {
+  return Number(/\/tcp\/(\d+)/.exec(address ?? '')?.[1] ?? 0);
+}
