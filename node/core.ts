@@ -21,9 +21,11 @@ import { Accounts } from './accounts/accounts.js';
 import { openSealer } from './accounts/api-keys.js';
 import { CurrentDirectory } from './accounts/current-directory.js';
 import { HeldLeases } from './accounts/held-leases.js';
+import { CurrentHomes } from './accounts/home-gate.js';
 import { KeyRing } from './accounts/key-ring.js';
 import { LocalDirectory } from './accounts/local-directory.js';
 import { LocalLeases } from './accounts/local-leases.js';
+import { Tickets } from './accounts/tickets.js';
 import { NODE_NAMESPACE } from './namespaces.js';
 import { type NetworkRecord, readNetworkRecord } from './network-record.js';
 import type { NodeOptions } from './options.js';
@@ -46,6 +48,10 @@ export interface NodeCore {
   log: AccountLog;
   blobs: BlobStore;
   leases: HeldLeases;
+  /** Whether an account is at home here; the network hands in its own judgement. */
+  homes: CurrentHomes;
+  /** Takes the coordinator's tickets. */
+  tickets: Tickets;
   directory: CurrentDirectory;
   localDirectory: LocalDirectory;
   keyRing: KeyRing;
@@ -106,9 +112,14 @@ export async function openNodeCore(
         { namespace: NODE_NAMESPACE.ids, nodeNumber: membership.record?.nodeNumber },
       ),
     );
-    const localDirectory = new LocalDirectory({ store, peerId: key.peerId });
-    const directory = new CurrentDirectory(localDirectory);
     const unclaimed = new Set<string>();
+    const localDirectory = new LocalDirectory({
+      store,
+      peerId: key.peerId,
+      onClaimed: (account) => unclaimed.add(account),
+    });
+    // Epoch 0 in a network: made here before joining, and not taken by the network's directory.
+    const directory = new CurrentDirectory(localDirectory, (account) => leases.current(account)?.epoch === 0);
     const leases = lifecycle.add(
       'leases',
       new HeldLeases({
@@ -157,6 +168,11 @@ export async function openNodeCore(
         { passwordHashing: options.passwordHashing, sessionHours: options.sessionHours },
       ),
     );
+    const homes = new CurrentHomes({ leases });
+    const tickets = lifecycle.add(
+      'tickets',
+      new Tickets({ store, clock, peerId: key.peerId, coordinator: () => membership.record?.coordinator }),
+    );
     await lifecycle.start();
     return {
       options,
@@ -169,6 +185,8 @@ export async function openNodeCore(
       log,
       blobs,
       leases,
+      homes,
+      tickets,
       directory,
       localDirectory,
       keyRing,

@@ -129,6 +129,13 @@ export class Visitor {
     return answer;
   }
 
+  /** What follow.js does in the page: asks the network's address for the home, and takes the window there when it is ready. */
+  async followHome(networkUrl: string, account: string): Promise<void> {
+    const answer = await this.fetch(`${networkUrl}/api/network/home?to=/&account=${account}`, { timeoutMs: 5000 });
+    const { ready, url } = answer.json<{ ready: boolean; url: string }>();
+    if (ready) await this.open(url);
+  }
+
   whoAmI(): Promise<{ id: string; email: string; username: string }> {
     return this.api('/api/users/current');
   }

@@ -20,8 +20,9 @@ import { checkEmail, checkPassword, checkUsername } from './account-rules.js';
 import { Admins } from './admins.js';
 import { accountOfApiKey, hashApiKey, newApiKey, type Sealer } from './api-keys.js';
 import { Attempts } from './attempts.js';
-import type { Directory, DirectoryAccount } from './directory.js';
+import type { Directory, DirectoryAccount, VerifiedSignIn } from './directory.js';
 import { accountErrors } from './errors.js';
+import { HomedNames } from './homed-names.js';
 import { type PasswordOptions, Passwords } from './passwords.js';
 import { isRevoked, type Session, type SessionIssuers, Sessions } from './session.js';
 import { usedBytes, usedTags } from './usage.js';
@@ -50,6 +51,8 @@ export interface SignedIn {
   /** PeerId of the home; `here` is false when that is another node. */
   home: string;
   here: boolean;
+  /** In a network: what makes the browser known at its address too. */
+  handOff?: string;
 }
 
 /** Resolves when the account is served here; throws when it will not be. */
@@ -68,6 +71,7 @@ export class Accounts implements Part {
   /** Hash of a key → its account, for keys seen before. Whether it still holds is asked of the view each time. */
   private readonly knownKeys = new Map<string, string>();
   private readonly usage = new Map<string, { bytes: number; tags: string[] }>();
+  private readonly homed: HomedNames;
   private unsubscribe: (() => void) | undefined;
 
   constructor(
@@ -80,11 +84,15 @@ export class Accounts implements Part {
     this.admins = new Admins({ store, clock });
     this.passwords = new Passwords(options.passwordHashing);
     this.attempts = new Attempts({ clock });
+    this.homed = new HomedNames(deps);
   }
 
   async start(): Promise<void> {
     await this.admins.start();
-    this.unsubscribe = this.deps.accountLog.onApplied(({ account }) => this.usage.delete(account));
+    this.unsubscribe = this.deps.accountLog.onApplied(({ account, entries }) => {
+      this.usage.delete(account);
+      this.homed.applied(entries);
+    });
   }
 
   async stop(): Promise<void> {
@@ -111,7 +119,7 @@ export class Accounts implements Part {
       .claim({ account, email, username, passwordHash })
       .catch((error: unknown) => Promise.reject(asTaken(error, email)));
     await this.ensureCreated(claimed);
-    return { account, home: claimed.home, here: true };
+    return { account, home: claimed.home, here: true, ...(await this.handOff(account)) };
   }
 
   /**
@@ -123,18 +131,14 @@ export class Accounts implements Part {
     if (!this.attempts.allowed(login, from)) throw accountErrors('too-many-attempts');
     // Counted before the hash is checked and taken back after: many tries at once are many tries.
     this.attempts.failed(login, from);
-    const found = await this.deps.directory.find(login);
-    const right = found
-      ? await this.passwords.verify(found.passwordHash, password)
-      : await this.passwords.verifyNobody(password);
-    if (!found || !right) throw accountErrors('wrong-login');
+    const { account: found, handOff } = await this.verified(login, password);
     this.attempts.succeeded(login, from);
     const here = this.isHome(found.account);
     if (here) {
       await this.ensureCreated(found);
       if ((await this.record(found.account)).deleted) throw accountErrors('deleted');
     }
-    return { account: found.account, home: found.home, here };
+    return { account: found.account, home: found.home, here, ...(handOff === undefined ? {} : { handOff }) };
   }
 
   /**
@@ -276,7 +280,9 @@ export class Accounts implements Part {
     const named = accountOfApiKey(key);
     if (named === undefined) return undefined;
     const hash = hashApiKey(key);
-    const account = this.knownKeys.get(hash) ?? (await this.deps.directory.byKeyHash(hash))?.account;
+    // At home here its own log says which keys hold; elsewhere the directory must know the key, or it is nobody's.
+    const known = this.knownKeys.get(hash) === named || this.isGranted(named);
+    const account = known ? named : (await this.deps.directory.byKeyHash(hash))?.account;
     if (account !== named) return undefined;
     await whenHere(account);
     const view = await this.deps.accountLog.view(account);
@@ -346,14 +352,47 @@ export class Accounts implements Part {
     return this.deps.leases.current(account) !== undefined;
   }
 
+  /** The directory's word; while it is away, of accounts at home here the word of their own log. */
+  private async verified(login: string, password: string): Promise<VerifiedSignIn> {
+    try {
+      return await this.deps.directory.signIn(login, password, this.passwords);
+    } catch (error) {
+      if (isDomainError(error, 'directory/wrong-password')) throw accountErrors('wrong-login', {}, { cause: error });
+      if (isDomainError(error, 'directory/busy')) throw accountErrors('busy', {}, { cause: error });
+      const record = isDomainError(error, 'directory/away') ? await this.homed.find(login) : undefined;
+      if (record === undefined) throw error;
+      if (!(await this.passwords.verify(record.passwordHash, password))) throw accountErrors('wrong-login');
+      const { id, email, username, passwordHash } = record;
+      const lease = this.deps.leases.current(id);
+      const home = this.deps.signer.peerId;
+      return { account: { account: id, email, username, passwordHash, home, epoch: lease?.epoch ?? 0 } };
+    }
+  }
+
+  /** A sign-up holds whether or not the network's address hears of it at once. */
+  private async handOff(account: string): Promise<{ handOff?: string }> {
+    try {
+      const handOff = await this.deps.directory.handOff(account);
+      return handOff === undefined ? {} : { handOff };
+    } catch (error) {
+      if (isDomainError(error)) return {};
+      throw error;
+    }
+  }
+
   private readonly mustBeHere: WhenHere = async (account) => {
     if (!this.isHome(account)) throw accountErrors('elsewhere');
   };
 
-  /** Ids come from outside: only one that the directory knows may load a view. */
+  /** Ids come from outside: only one that the directory knows, or granted, may load a view. */
   private async knownView(account: string): Promise<AccountView | undefined> {
-    const known = await this.deps.directory.byId(account);
+    const known = this.isGranted(account) || (await this.deps.directory.byId(account)) !== undefined;
     return known ? this.deps.accountLog.view(account) : undefined;
+  }
+
+  /** At home here by the network's grant: nobody needs to be asked, and nobody may be there to be asked. */
+  private isGranted(account: string): boolean {
+    return (this.deps.leases.current(account)?.epoch ?? 0) > 0;
   }
 
   private async ensureCreated(known: DirectoryAccount): Promise<void> {

@@ -13,6 +13,18 @@ export interface DirectoryAccount {
   epoch: number;
 }
 
+/** How a directory that keeps hashes itself checks a password: bounded, and as slow for a name that nobody has. */
+export interface PasswordCheck {
+  verify(passwordHash: string, password: string): Promise<boolean>;
+  verifyNobody(password: string): Promise<false>;
+}
+
+export interface VerifiedSignIn {
+  account: DirectoryAccount;
+  /** Takes the browser's sign-in to the network's address; absent outside a network. */
+  handOff?: string;
+}
+
 export interface Directory {
   /**
    * Claims e-mail and name for a new account, atomically, with this node as its home.
@@ -27,4 +39,12 @@ export interface Directory {
   /** Remembers (or, with `revoked`, forgets for ever) a key's hash; acknowledged once durable. */
   putKey(key: { account: string; hash: string; revoked: boolean }): Promise<void>;
   update(account: string, change: { email?: string; username?: string; passwordHash?: string }): Promise<void>;
+  /**
+   * Whose name and password these are. Whether they match is the directory's word: a network's shows nobody the hashes of
+   * accounts at home elsewhere. Errors: `directory/wrong-password` (also for an unknown name), `directory/busy`,
+   * `directory/away`.
+   */
+  signIn(login: string, password: string, check: PasswordCheck): Promise<VerifiedSignIn>;
+  /** For somebody who is signed in here, at her home; undefined outside a network. Errors: `directory/away`. */
+  handOff(account: string): Promise<string | undefined>;
 }

@@ -11,7 +11,7 @@
  */
 import { readJson, type Store, type StoreOp } from '../../protocol/runtime/store.js';
 import { directoryErrors } from '../../protocol/wire/calls/directory-errors.js';
-import type { Directory, DirectoryAccount } from './directory.js';
+import type { Directory, DirectoryAccount, PasswordCheck, VerifiedSignIn } from './directory.js';
 
 const NS = {
   account: 'directory.account',
@@ -28,7 +28,7 @@ interface StoredKey {
 export class LocalDirectory implements Directory {
   private tail: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly deps: { store: Store; peerId: string }) {}
+  constructor(private readonly deps: { store: Store; peerId: string; onClaimed?: (account: string) => void }) {}
 
   claim(claim: { account: string; email: string; username: string; passwordHash: string }): Promise<DirectoryAccount> {
     return this.alone(async () => {
@@ -41,6 +41,7 @@ export class LocalDirectory implements Directory {
       if (await this.owner('email', claim.email)) throw directoryErrors('email-taken');
       if (await this.owner('username', claim.username)) throw directoryErrors('username-taken');
       await this.deps.store.commit([put(record), name('email', record), name('username', record)]);
+      this.deps.onClaimed?.(record.account);
       return record;
     });
   }
@@ -91,6 +92,19 @@ export class LocalDirectory implements Directory {
       }
       await this.deps.store.commit(ops);
     });
+  }
+
+  async signIn(login: string, password: string, check: PasswordCheck): Promise<VerifiedSignIn> {
+    const account = await this.find(login);
+    const right = account
+      ? await check.verify(account.passwordHash, password)
+      : await check.verifyNobody(password);
+    if (!account || !right) throw directoryErrors('wrong-password');
+    return { account };
+  }
+
+  async handOff(): Promise<undefined> {
+    return undefined;
   }
 
   private async owner(kind: 'email' | 'username', text: string): Promise<string | undefined> {

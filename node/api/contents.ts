@@ -14,7 +14,7 @@ import { commaList, filters, paging, shape } from './queries.js';
 import { collectionDetailed, itemSummary } from './serializers/collection.js';
 import { datasetDetailed } from './serializers/dataset.js';
 import { extraFiles } from './serializers/dataset-details.js';
-import { pickKeys } from './serializers/history.js';
+import { chooseKeys, type Wanted } from './serializers/keys.js';
 import { provenanceOf } from './serializers/provenance.js';
 import { entityId, entityIdParam, flag, parse } from './validation.js';
 
@@ -88,7 +88,7 @@ export const contentsRoutes: Routes<Uses> = (app, deps) => {
     const { view, record } = await readable(request);
     const found = datasets.list(view, record.id, coreQuery(query, only));
     const isDetailed = detailChooser(query);
-    return { found, answers: found.items.map((item) => answerItem(deps, view, item, isDetailed(item), query.keys)) };
+    return { found, answers: found.items.map((item) => answerItem(deps, view, item, query, isDetailed(item))) };
   };
 
   for (const [path, only] of [
@@ -150,10 +150,10 @@ export const contentsRoutes: Routes<Uses> = (app, deps) => {
     app.get(base, async (request) => {
       const { view, record } = await readable(request);
       const id = entityIdParam(request.params);
-      const { keys } = parse(z.object(shape), request.query);
+      const wanted = parse(z.object(shape), request.query);
       const item =
         typeIn(request) === 'dataset' ? datasets.get(view, id, record.id) : collections.get(view, id, record.id);
-      return answerItem(deps, view, item, true, keys);
+      return answerItem(deps, view, item, wanted, true);
     });
 
     app.put(base, async (request) => {
@@ -216,17 +216,19 @@ function answerItem(
   deps: Pick<ApiDeps, 'collections' | 'datatypes'>,
   view: OwnedHistory['view'],
   item: ItemFacts,
+  wanted: Wanted,
   full: boolean,
-  keys: readonly string[] | undefined,
 ) {
-  if (!full && keys === undefined) return itemSummary(item);
-  return item.kind === 'dataset'
-    ? pickKeys(datasetDetailed(item, deps.datatypes, view.account), keys)
-    : pickKeys(collectionDetailed(item, deps.collections.elements(view, item)), keys);
+  const detailed = () =>
+    item.kind === 'dataset'
+      ? datasetDetailed(item, deps.datatypes, view.account)
+      : collectionDetailed(item, deps.collections.elements(view, item));
+  if (full && wanted.keys === undefined && wanted.view === undefined) return detailed();
+  return chooseKeys(itemSummary(item), detailed, wanted, 'summary');
 }
 
 function detailChooser(query: z.output<typeof listQuery>): (item: ItemFacts) => boolean {
-  if (query.details === 'all' || query.view === 'detailed') return () => true;
+  if (query.details === 'all') return () => true;
   const ids = new Set((query.details ?? '').split(','));
   return (item) => ids.has(item.id);
 }

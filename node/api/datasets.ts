@@ -7,11 +7,11 @@ import { requireAccount } from './auth.js';
 import type { ApiDeps, Routes } from './context.js';
 import { apiErrors } from './errors.js';
 import { filters, paging, shape } from './queries.js';
-import { collectionDetailed, collectionSummary, itemSummary } from './serializers/collection.js';
+import { collectionDetailed, itemSummary } from './serializers/collection.js';
 import { datasetDetailed } from './serializers/dataset.js';
 import { extraFiles, inheritanceChain, storageDetails } from './serializers/dataset-details.js';
-import { pickKeys } from './serializers/history.js';
 import { jobMetrics, parametersDisplay } from './serializers/job.js';
+import { chooseKeys } from './serializers/keys.js';
 import { entityId, entityIdParam, flag, parse } from './validation.js';
 
 const listQuery = z.object({ ...filters, ...paging, ...shape, history_id: entityId.optional() });
@@ -73,11 +73,12 @@ export const datasetRoutes: Routes<Uses> = (app, deps) => {
       query.history_id === undefined
         ? datasets.listAll(view, wanted)
         : datasets.list(view, histories.own(view, query.history_id).id, wanted);
-    const detailed = query.view === 'detailed';
     return found.items.map((item) => {
-      if (item.kind === 'collection') return pickKeys(collectionSummary(item), query.keys);
-      const answer = detailed || query.keys ? datasetDetailed(item, datatypes, account) : itemSummary(item);
-      return pickKeys(answer, query.keys);
+      const detailed = () =>
+        item.kind === 'dataset'
+          ? datasetDetailed(item, datatypes, account)
+          : collectionDetailed(item, collections.elements(view, item));
+      return chooseKeys(itemSummary(item), detailed, query, 'summary');
     });
   });
 
@@ -104,7 +105,7 @@ export const datasetRoutes: Routes<Uses> = (app, deps) => {
     if (query.data_type !== undefined) {
       throw apiErrors('not-implemented', { method: 'GET', path: `datasets with data_type=${query.data_type}` });
     }
-    return pickKeys(datasetDetailed(found, datatypes, view.account), query.keys);
+    return chooseKeys(itemSummary(found), () => datasetDetailed(found, datatypes, view.account), query, 'detailed');
   });
 
   app.put('/api/datasets/:id', async (request) => {

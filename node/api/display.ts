@@ -12,7 +12,7 @@ import type { OpenDataset } from '../datasets/datasets.js';
 import type { ApiDeps, Routes } from './context.js';
 import { parseRange, type Range } from './ranges.js';
 import { niceSize } from './serializers/time.js';
-import { entityIdParam, flag, parse } from './validation.js';
+import { entityId, entityIdParam, flag, parse } from './validation.js';
 
 const displayQuery = z.object({
   preview: flag.optional(),
@@ -44,13 +44,26 @@ export const displayRoutes: Routes<Uses> = (app, deps) => {
     '/api/histories/:history/contents/datasets/:id/display',
   ];
   for (const url of paths) {
-    app.route({ method: ['GET', 'HEAD'], url, handler: (request, reply) => display(deps, request, reply) });
+    app.route({
+      method: ['GET', 'HEAD'],
+      url,
+      handler: (request, reply) => display(deps, request, reply, entityIdParam(request.params)),
+    });
   }
+  // Where the client shows an image or the next lines of a table.
+  app.get('/dataset/display', (request, reply) => {
+    const { dataset_id: id } = parse(z.object({ dataset_id: entityId }), request.query);
+    return display(deps, request, reply, id);
+  });
 };
 
-async function display(deps: Pick<ApiDeps, Uses>, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+async function display(
+  deps: Pick<ApiDeps, Uses>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  id: string,
+): Promise<unknown> {
   const query = parse(displayQuery, request.query);
-  const id = entityIdParam(request.params);
   const view = deps.datasets.held(await deps.histories.holderOf(request.caller, id), id);
   const history = (request.params as { history?: string }).history;
   if (history !== undefined) deps.datasets.get(view, id, entityIdParam(request.params, 'history'));

@@ -8,7 +8,8 @@ import { requireAccount, requireAdmin } from './auth.js';
 import type { ApiDeps, Routes } from './context.js';
 import { apiErrors } from './errors.js';
 import { filters, paging, purgeFlag, shape } from './queries.js';
-import { historyDetailed, historySharing, historySummary, pickKeys } from './serializers/history.js';
+import { historyDetailed, historySharing, historySummary } from './serializers/history.js';
+import { chooseKeys } from './serializers/keys.js';
 import { entityId, entityIdParam, flag, parse } from './validation.js';
 
 const listQuery = z.object({
@@ -57,9 +58,8 @@ export const historyRoutes: Routes<'histories'> = (app, { histories }) => {
     historyDetailed(view, record, histories.stats(view, record), reader);
   const shaped = (owned: OwnedHistory, query: z.output<typeof listQuery>, reader: string | undefined) => {
     const { view, record } = owned;
-    const full = query.keys !== undefined || (query.view !== undefined && query.view !== 'summary');
-    const answer = full ? detailed(view, record, reader) : historySummary(record, histories.stats(view, record));
-    return pickKeys({ ...answer, username: ownerName(view) }, query.keys);
+    const summary = { ...historySummary(record, histories.stats(view, record)), username: ownerName(view) };
+    return chooseKeys(summary, () => detailed(view, record, reader), query, 'summary');
   };
 
   const listFor = async (request: FastifyRequest, query: z.output<typeof listQuery>, wanted: HistoryQuery) => {
@@ -157,10 +157,8 @@ export const historyRoutes: Routes<'histories'> = (app, { histories }) => {
   app.get('/api/histories/:id', async (request) => {
     const query = parse(z.object(shape), request.query);
     const { view, record } = await histories.readable(request.caller, entityIdParam(request.params));
-    if (query.view === 'summary' && query.keys === undefined) {
-      return historySummary(record, histories.stats(view, record));
-    }
-    return pickKeys(detailed(view, record, request.caller.account), query.keys);
+    const summary = historySummary(record, histories.stats(view, record));
+    return chooseKeys(summary, () => detailed(view, record, request.caller.account), query, 'detailed');
   });
 
   app.put('/api/histories/:id', async (request) => {

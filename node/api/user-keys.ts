@@ -58,7 +58,8 @@ function inputs(key: string | undefined) {
 
 function basicAuth(request: FastifyRequest): { login: string; password: string } {
   const header = request.headers.authorization ?? '';
-  const encoded = /^basic ([A-Za-z0-9+/=]{1,4096})$/i.exec(header)?.[1];
+  // BioBlend sends the credentials without naming the scheme; Galaxy reads them all the same.
+  const encoded = /^(?:basic )?([A-Za-z0-9+/=]{1,4096})$/i.exec(header)?.[1];
   if (encoded === undefined) throw apiErrors('basic-needed');
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   const at = text.indexOf(':');

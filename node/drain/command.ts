@@ -85,7 +85,9 @@ function answerTo(outcome: DrainOutcome, leaving: Leaving, receiptPath: string):
       return {
         text: [
           'The deadline has passed before everything was safe.',
-          ...unsafeText(outcome.unsafe),
+          ...(outcome.unsafe === undefined
+            ? ['The coordinator has not compared anything yet, so nothing here counts as safe.']
+            : unsafeText(outcome.unsafe)),
           `The node is ${outcome.doing}.`,
           ...(outcome.waiting === undefined ? [] : [`Waiting: ${outcome.waiting}`]),
           outcome.abandoned
@@ -93,7 +95,7 @@ function answerTo(outcome: DrainOutcome, leaving: Leaving, receiptPath: string):
             : 'The node stays and goes on draining; `galaxy-node status` shows how far it is.',
         ],
         safe: false,
-        unsafe: outcome.unsafe,
+        ...(outcome.unsafe === undefined ? {} : { unsafe: outcome.unsafe }),
       };
     case 'called-off':
       return { text: ['The drain was called off.'], safe: false };

@@ -45,7 +45,7 @@ export function prepareCommand(
   });
   for (const { name, path } of configs) names.set(name, path);
   const configFiles = configs.map(({ path, template }) => ({ path, text: render(template, names) }));
-  const environment: Record<string, string> = { GALAXY_SLOTS: '1' };
+  const environment: Record<string, string> = {};
   for (const { name, template, strip } of tool.environment) {
     const value = render(template, names);
     environment[name] = strip ? value.trim() : value;
@@ -54,6 +54,7 @@ export function prepareCommand(
   const full = command.interpreter ? interpreted(line, command.interpreter, dirname(tool.file)) : line;
   return {
     script: `#!/bin/sh\n${PREFER_BASH}\n${command.strict ? 'set -e\n' : ''}${full}\n`,
+    commandLine: full,
     configFiles,
     environment,
     failureRules: tool.failureRules,

@@ -140,9 +140,12 @@ export interface PlannedOutput {
 
 /** Everything a runner needs; plain data, because it goes to another process. */
 export interface PreparedCommand {
-  /** For `sh`; expects the job's folder as working directory. */
+  /** For `sh`, from a file; expects the job's folder as working directory. */
   script: string;
+  /** What users are shown as the job's command line; the script where it is absent. */
+  commandLine?: string;
   configFiles: { path: string; text: string }[];
+  /** The tool's own variables; slots, memory and folders are the runner's to say. */
   environment: Record<string, string>;
   /** Exit codes and output patterns that mean failure, in order. */
   failureRules: FailureRule[];

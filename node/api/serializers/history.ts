@@ -95,13 +95,6 @@ export function historySharing(view: AccountView, record: HistoryRecord): Sharin
   };
 }
 
-/** Only the keys a client asked for (`keys=id,name`), and always the id. */
-export function pickKeys<T extends object>(answer: T, keys: readonly string[] | undefined): Partial<T> {
-  if (keys === undefined) return answer;
-  const wanted = new Set([...keys, 'id']);
-  return Object.fromEntries(Object.entries(answer).filter(([key]) => wanted.has(key))) as Partial<T>;
-}
-
 function idsIn(stats: HistoryStats, state: string): string[] {
   return (stats.ids as Record<string, string[] | undefined>)[state] ?? [];
 }

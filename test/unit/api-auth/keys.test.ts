@@ -83,6 +83,9 @@ describe('HTTP Basic', () => {
     const first = (await get('/api/authenticate/baseauth', basic('ada@example.org', ada.password))).json();
     expect(first.api_key).toMatch(/^[0-9a-f]{48}$/);
     expect((await get('/api/authenticate/baseauth', basic('ada', ada.password))).json()).toEqual(first);
+    // As BioBlend sends it.
+    const bare = { authorization: basic('ada', ada.password).authorization.replace('Basic ', '') };
+    expect((await get('/api/authenticate/baseauth', bare)).json()).toEqual(first);
   });
 
   it('is nothing anywhere else', async () => {

@@ -44,6 +44,9 @@ it('a dataset is listed with its summary, and shown with its details', async () 
   expect(detailed.peek).not.toContain('<b>');
   expect((await ana.get(`${contents}?details=${ids[0]}`)).body[0].file_size).toBe(15);
   expect((await ana.get(`${contents}/datasets/${ids[0]}`)).body).toEqual(detailed);
+  const some = (await ana.get(`${contents}/${ids[0]}?keys=file_size,nonsense`)).body;
+  expect(some).toEqual({ id: ids[0], file_size: 15 });
+  expect((await ana.get(`${contents}?view=detailed`)).body[0].peek).toBe(detailed.peek);
 });
 
 it('contents are filtered, ordered, paged and counted', async () => {
@@ -186,6 +189,7 @@ it('a long text is previewed in part, and what is no text is not shown as one', 
   expect(text.item_data.endsWith('text\n')).toBe(true);
   const first = (await ana.get(`/datasets/${ids[0]}/display?offset=0&ck_size=20`)).body;
   expect(first).toEqual({ ck_data: 'line of text\n', offset: 13, data_line_offset: 0 });
+  expect((await ana.get(`/dataset/display?dataset_id=${ids[0]}&offset=13`)).body.ck_data.slice(0, 5)).toBe('line ');
   await ana.put(`${contents}/${ids[0]}`, { datatype: 'data' });
   expect((await ana.get(`/datasets/${ids[0]}/display/?preview=True`)).text).toContain('cannot be shown as text');
 });

@@ -38,6 +38,8 @@ it('lists are filtered, ordered and paged, and say how many there are', async ()
   expect((await ana.get('/api/histories?limit=1')).headers.total_matches).toBe('3');
   expect((await ana.get('/api/histories/count')).body).toBe(3);
   expect((await ana.get('/api/histories?keys=name')).body[0]).toEqual({ id: expect.any(String), name: 'banana' });
+  const grid = (await ana.get('/api/histories?view=summary&keys=username,nice_size&limit=1')).body[0];
+  expect(grid).toMatchObject({ name: 'banana', username: 'ana', nice_size: '0 bytes' });
   for (const bad of [
     'q=colour&qv=red',
     'q=name',

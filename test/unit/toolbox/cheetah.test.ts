@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileExpression, compileTemplate, TemplateError } from '../../../node/toolbox/cheetah/template.js';
@@ -293,4 +293,15 @@ describe('whatever the text', () => {
       }),
     );
   });
+});
+
+it('the interpreter imports nothing of the rest of the node', () => {
+  const folder = new URL('../../../node/toolbox/cheetah/', import.meta.url);
+  const sources = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+  const imports = sources.flatMap((name) => {
+    const text = readFileSync(new URL(name, folder), 'utf8');
+    return [...text.matchAll(/from '([^']+)'/g)].map((found) => found[1] ?? '');
+  });
+  expect(imports.length).toBeGreaterThan(10);
+  expect(imports.filter((path) => !/^\.\/[a-z]+\.js$/.test(path))).toEqual([]);
 });
