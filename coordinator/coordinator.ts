@@ -20,6 +20,7 @@ import { dashboardPages, type PeerListing } from './dashboard/pages.js';
 import { Directory } from './directory.js';
 import { Drains } from './drains.js';
 import { coordinatorErrors } from './errors.js';
+import { Heads } from './heads.js';
 import { Homes } from './homes.js';
 import { Gateway } from './http/gateway.js';
 import { HttpDoor } from './http/server.js';
@@ -136,6 +137,7 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
         },
       },
     );
+    const heads = new Heads();
     const sessions = lifecycle.add(
       'sessions',
       new Sessions({ store, clock, random, signer: key, directory }, { sessionDays: options.sessionDays }),
@@ -232,7 +234,7 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
       { listen: options.listen },
     );
     const registrations = new Registrations(
-      { host, registry, members, directory, reachability, signer: key, clock, log },
+      { host, registry, members, directory, reachability, heads, signer: key, clock, log },
       {
         network,
         versionMin: NODE_VERSION_MIN,
@@ -243,10 +245,17 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
       },
     );
 
+    const waiting = async (account: string, except: string) => {
+      const missing = heads.missing(account, await repository.accounts.vector(account));
+      missing.delete(except);
+      return [...missing]
+        .map(([peer, changes]) => ({ name: registry.get(peer)?.record.name ?? peer, changes }))
+        .slice(0, 64);
+    };
     lifecycle.add('calls', {
       start: async () => {
         await serveMembers({ host, members, clock, log });
-        await serveDirectory({ host, directory, registry, homes, sessions, signIn, clock, log });
+        await serveDirectory({ host, directory, registry, homes, sessions, signIn, waiting, clock, log });
         await serveHandover({ host, drains, homes, directory, registry, clock, log });
         await serveLobby(
           { lobby, host, invitations, members, reachability, clock, log },

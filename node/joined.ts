@@ -31,7 +31,7 @@ export interface JoinedDeps {
   ledger: Ledger;
   replication: Replication;
   holders: CurrentHolders;
-  digest: () => Omit<DigestFields, 'logPartners'>;
+  digest: () => Omit<DigestFields, 'logPartners' | 'heads'>;
   acceptTunnel: (stream: ByteStream) => Promise<void>;
 }
 

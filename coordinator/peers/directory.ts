@@ -18,6 +18,8 @@ export interface DirectoryDoorDeps {
   homes: Homes;
   sessions: Sessions;
   signIn: SignIn;
+  /** What waits at other nodes for an account. */
+  waiting: (account: string, except: string) => Promise<{ name: string; changes: number }[]>;
   clock: Clock;
   log: Logger;
 }
@@ -76,6 +78,10 @@ export async function serveDirectory(deps: DirectoryDoorDeps): Promise<void> {
       await homed(account, peer);
       if (change.passwordHash !== undefined) assertHash(change.passwordHash);
       return { account: message(await directory.update(account, change), peer) };
+    }),
+    answer(directoryCalls.waiting, async ({ account }, { peer }) => {
+      await homed(account, peer);
+      return { waiting: await deps.waiting(account, peer) };
     }),
     answer(directoryCalls.leases, async ({ after }, { peer }) => {
       const leases = [];

@@ -24,6 +24,7 @@ import { type MessageChannel, serveChannel } from '../../protocol/wire/channel.j
 import { LIMITS } from '../../protocol/wire/limits.js';
 import { type Admission, admit } from '../admission.js';
 import type { Directory } from '../directory.js';
+import type { Heads } from '../heads.js';
 import { Locks } from '../locks.js';
 import type { Peer } from '../peer.js';
 import type { Registry } from '../registry.js';
@@ -49,6 +50,7 @@ export interface RegistrationsDeps {
   members: MemberList;
   directory: Directory;
   reachability: ReachabilityCheck;
+  heads: Pick<Heads, 'observe'>;
   signer: Signer;
   clock: Clock;
   log: Logger;
@@ -271,6 +273,7 @@ export class Registrations {
       if (message.kind === 'digest') {
         const before = this.deps.registry.get(line.peer)?.record.publicUrl;
         this.deps.registry.heard(line.peer, message, message);
+        this.deps.heads.observe(line.peer, message.heads);
         for (const listener of [...line.onDigest]) listener();
         if (before !== message.publicUrl) this.checkUrl(line.peer);
       } else if (message.kind === 'done' && message.code !== undefined) {

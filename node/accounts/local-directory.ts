@@ -96,9 +96,7 @@ export class LocalDirectory implements Directory {
 
   async signIn(login: string, password: string, check: PasswordCheck): Promise<VerifiedSignIn> {
     const account = await this.find(login);
-    const right = account
-      ? await check.verify(account.passwordHash, password)
-      : await check.verifyNobody(password);
+    const right = account ? await check.verify(account.passwordHash, password) : await check.verifyNobody(password);
     if (!account || !right) throw directoryErrors('wrong-password');
     return { account };
   }

@@ -15,6 +15,7 @@ import type { WhenHere } from '../accounts/accounts.js';
 import type { Session } from '../accounts/session.js';
 import type { ApiDeps, Caller } from './context.js';
 import { apiErrors } from './errors.js';
+import { forgetMoves, goesInCircles } from './moved.js';
 
 export const SESSION_COOKIE = 'galaxysession';
 /** Before sign-in: a random value to which the sign-in form is bound. */
@@ -177,9 +178,14 @@ async function callerBySession(
 ): Promise<void> {
   const token = request.cookies[SESSION_COOKIE];
   if (token === undefined || token === '') return;
-  const found = await deps.accounts.sessionOf(token, options.whenHere);
+  const found = await deps.accounts.sessionOf(token, options.whenHere).catch((error: unknown) => {
+    // The network's address has sent her back again and again: it does not know her. Then she signs in anew.
+    if (isDomainError(error, 'homes/moved') && goesInCircles(request)) return undefined;
+    throw error;
+  });
   if (!found) {
     clearSessionCookie(request, reply, deps.options.publicUrl);
+    forgetMoves(request, reply, cookieOptions(request, deps.options.publicUrl));
     return;
   }
   const effects = !SAFE_METHODS.has(request.method) || UNSAFE_GETS.test(request.url);
@@ -209,7 +215,7 @@ function isForeign(request: FastifyRequest, deps: AuthDeps, options: AuthOptions
   return site !== undefined && site !== 'same-origin' && site !== 'none';
 }
 
-function cookieOptions(request: FastifyRequest, publicUrl: string | null) {
+export function cookieOptions(request: FastifyRequest, publicUrl: string | null) {
   return { path: '/', httpOnly: true, sameSite: 'lax' as const, secure: isSecure(request, publicUrl) };
 }
 

@@ -10,20 +10,25 @@ export interface ClientBoot {
   signedIn: boolean;
   /** The `options` of the client's `config.set`. */
   options: object;
+  /** For follow.js; absent on a node that is alone. */
+  network?: { url: string; account: string | null };
 }
 
 export type BootClient = (request: FastifyRequest, reply: FastifyReply) => ClientBoot;
 
 export function createClientBoot(
   deps: Pick<ApiDeps, 'options' | 'identity' | 'accounts' | 'clock' | 'random'>,
+  server: { networkUrl?: () => string | undefined } = {},
 ): BootClient {
   const startedAt = deps.clock.now();
   return (request, reply) => {
     const { account, view } = request.caller;
     const record: AccountRecord | undefined = account === undefined ? undefined : view?.get('account', account);
+    const url = server.networkUrl?.();
     const user = record && view ? detailedUser(record, view, deps.accounts) : ANONYMOUS_USER;
     return {
       signedIn: record !== undefined,
+      ...(url === undefined ? {} : { network: { url, account: record?.id ?? null } }),
       options: {
         root: '/',
         user,

@@ -173,7 +173,8 @@ export const jobRoutes: Routes<'jobs' | 'toolbox' | 'datasets'> = (app, { jobs, 
   app.put('/api/jobs/:id/resume', async (request) => {
     const { account, view } = requireAccount(request);
     const { record } = factsOf(view, entityIdParam(request.params));
-    await jobs.resume?.(account, record.id);
+    if (jobs.resume === undefined) throw apiErrors('not-implemented', { method: 'PUT', path: 'jobs/…/resume' });
+    await jobs.resume(account, record.id);
     return Object.entries(record.outputs).map(([name, id]) => ({ name, dataset: { src: 'hda', id } }));
   });
 

@@ -10,15 +10,18 @@ import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
 import multipart from '@fastify/multipart';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { defineErrors, isDomainError } from '../../protocol/runtime/errors.js';
+import { defineErrors, describeError, isDomainError } from '../../protocol/runtime/errors.js';
 import { redactUrl } from '../../protocol/runtime/logger.js';
 import { randomHex } from '../../protocol/runtime/random.js';
 import { API_BODY_BYTES_MAX } from '../../protocol/wire/limits.js';
+import { homeErrors } from '../accounts/homes.js';
 import { isGalaxyResource } from './absent.js';
-import { type AuthOptions, installAuth } from './auth.js';
+import { type AuthOptions, cookieOptions, installAuth } from './auth.js';
 import { type BootClient, createClientBoot } from './boot.js';
 import type { ApiDeps } from './context.js';
 import { answerOf, apiErrors } from './errors.js';
+import { installHandOff } from './hand-off.js';
+import { answerMoved, meansMoved } from './moved.js';
 import { ROUTE_FILES, type RouteFile } from './routes.js';
 
 const serverErrors = defineErrors('http', {
@@ -49,11 +52,9 @@ export interface ApiServerOptions extends AuthOptions {
   /** HOST:PORT. */
   listen: string;
   /**
-   * Where the browser goes after sign-in or sign-up: the network's address, to have its cookie set, or a page here.
-   * Left out: to where she came from, and an account of another home is refused.
+   * The network's address, without a slash at its end, once this node belongs to one: browsers pass through it after
+   * sign-in, and the pages of an account that moved go there.
    */
-  afterSignIn?: (signedIn: { account: string; home: string; here: boolean }) => Promise<string | undefined>;
-  /** The network's address, once this node belongs to one: pages of an account that moved go there. */
   networkUrl?: () => string | undefined;
   /** Requests wait until it resolves: this node listens before everything behind the API is up. */
   opening?: Promise<void>;
@@ -144,9 +145,12 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
         'request failed',
       );
     }
-    const network = isDomainError(error) && error.kind === 'moved' ? options.networkUrl?.() : undefined;
-    if (network !== undefined && isPageLoad(request)) {
-      return reply.redirect(`${network}/network/go?to=${encodeURIComponent(request.url)}`, 302);
+    const network = meansMoved(error) ? options.networkUrl?.() : undefined;
+    if (network !== undefined && !reply.sent) {
+      stamp(request, reply.removeHeader('content-length'));
+      const message =
+        isDomainError(error) && error.kind === 'moved' ? answer.body.err_msg : describeError(homeErrors('moved'));
+      return answerMoved(request, reply, network, message, cookieOptions(request, deps.options.publicUrl));
     }
     if (answer.retryAfter !== undefined) reply.header('retry-after', String(answer.retryAfter));
     stamp(request, reply);
@@ -155,8 +159,9 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
   };
   app.setErrorHandler((error, request, reply) => fail(error, request, reply));
 
-  const boot = createClientBoot(deps);
+  const boot = createClientBoot(deps, options);
   const context: ApiContext = { ...deps, server: options };
+  installHandOff(app, { ...options, publicUrl: () => deps.options.publicUrl });
   installAuth(app, deps, options);
   await deps.web?.register(app, boot);
   for (const register of [...ROUTE_FILES, ...(options.routes ?? [])]) register(app, context);
@@ -214,12 +219,6 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: import('node:net
   const body = JSON.stringify({ err_msg: 'The request could not be read as HTTP.', err_code: 400008 });
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
-}
-
-function isPageLoad(request: FastifyRequest): boolean {
-  return (
-    request.method === 'GET' && !/^\/api(\/|$)/.test(request.url) && !!request.headers.accept?.includes('text/html')
   );
 }
 

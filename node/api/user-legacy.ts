@@ -1,9 +1,11 @@
 /** Sign-in, sign-up and sign-out as Galaxy's client does them: forms outside /api, answered in JSON. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { SignedIn } from '../accounts/accounts.js';
 import { accountErrors } from '../accounts/errors.js';
 import { addressOf, clearSessionCookie, hasCsrfToken, refuseForeignForm, setSessionCookie } from './auth.js';
 import { apiErrors } from './errors.js';
+import { forgetHandOff, keepHandOff, plainSignedInUrl } from './hand-off.js';
 import type { RouteFile } from './routes.js';
 import { flag, parse } from './validation.js';
 
@@ -27,21 +29,37 @@ const logoutQuery = z.object({ session_csrf_token: text.optional(), logout_all: 
 export const userLegacyRoutes: RouteFile = (app, context) => {
   const { accounts, options, server, clock } = context;
 
-  /** Where to go next; the account of another home has no page here. */
-  const next = async (signedIn: SignedIn, wish: string | null | undefined): Promise<string | undefined> => {
-    const elsewhere = await server.afterSignIn?.(signedIn);
-    if (elsewhere !== undefined) return elsewhere;
-    if (!signedIn.here) throw accountErrors('elsewhere');
-    return ownPath(wish);
+  /**
+   * Where to go next: in a network by way of its address, which sets its own cookie and leads to the home. Without its
+   * hand-off (it is away) she stays here, unless she has no page here.
+   */
+  const next = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { here, handOff }: SignedIn,
+    wish: string | null | undefined,
+  ): string | null => {
+    const to = ownPath(wish);
+    const network = server.networkUrl?.();
+    if (network === undefined || handOff === undefined) {
+      if (!here) throw accountErrors('elsewhere');
+      return to ?? null;
+    }
+    const plain = plainSignedInUrl(network, handOff, to ?? '/');
+    // What the client does not take from the answer, the next page it loads does.
+    if (plain === undefined || request.url.startsWith('/user/create')) {
+      keepHandOff(request, reply, handOff, options.publicUrl);
+    }
+    return plain ?? to ?? null;
   };
 
   app.post('/user/login', async (request, reply) => {
     const form = parse(loginForm, request.body);
     refuseForeignForm(request, context, server, form.session_csrf_token);
     const signedIn = await accounts.signIn({ login: form.login, password: form.password, from: addressOf(request) });
-    const redirect = await next(signedIn, form.redirect);
+    const redirect = next(request, reply, signedIn, form.redirect);
     if (signedIn.here) setSessionCookie(request, reply, accounts.sessions.issue(signedIn.account).token, context);
-    return { message: 'Success.', redirect: redirect ?? null };
+    return { message: 'Success.', redirect };
   });
 
   app.post('/user/create', async (request, reply) => {
@@ -52,9 +70,9 @@ export const userLegacyRoutes: RouteFile = (app, context) => {
     const signedIn = await accounts.signUp(form);
     // An administrator who makes an account for somebody stays who she is.
     if (byAdmin) return { message: `Created new user account (${form.email}).`, status: 'info' };
-    const redirect = await next(signedIn, form.redirect);
+    const redirect = next(request, reply, signedIn, form.redirect);
     setSessionCookie(request, reply, accounts.sessions.issue(signedIn.account).token, context);
-    return { message: 'Success.', redirect: redirect ?? null };
+    return { message: 'Success.', redirect };
   });
 
   for (const method of ['GET', 'POST'] as const) {
@@ -75,7 +93,11 @@ export const userLegacyRoutes: RouteFile = (app, context) => {
           context.log.info({ account: session.account, at: clock.now() }, 'signed out');
         }
         clearSessionCookie(request, reply, options.publicUrl);
-        return { message: 'Success.' };
+        forgetHandOff(request, reply, options.publicUrl);
+        // The client goes there; the network's address forgets her too, or it would send her straight back in.
+        const network = server.networkUrl?.();
+        const signedOut = network === undefined ? {} : { redirect_uri: `${network}/network/signed-out?to=/` };
+        return { message: 'Success.', ...signedOut };
       },
     });
   }

@@ -8,7 +8,7 @@
  * A confirmation in the ledger is enough to pass here; whether it is true is the coordinator's to find out, and what it
  * does not find comes back as `distrust`.
  */
-import type { BlobId, BlobStore } from '../../protocol/blobs/blob.js';
+import type { BlobId, BlobRef, BlobStore } from '../../protocol/blobs/blob.js';
 import { type Clock, deadline, sleep } from '../../protocol/runtime/clock.js';
 import { describeError } from '../../protocol/runtime/errors.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
@@ -46,7 +46,6 @@ export interface DataOptions {
   copies: number;
 }
 
-const TRACKED_AT_ONCE = 1000;
 const ASKED_AT_ONCE = 4096;
 const ASK_MS = 60_000;
 const OFFER_MS = 60_000;
@@ -55,6 +54,13 @@ const ASK_AGAIN_MS = 60_000;
 const LOOK_MS = 1000;
 /** Above this many, the list is gone through once a second and not at each confirmation. */
 const MANY = 10_000;
+
+interface HolderAnswer {
+  peer: string;
+  storeId: string;
+  asked: readonly BlobId[];
+  held: readonly BlobId[];
+}
 
 export class DataStep implements Drainable {
   readonly name = 'data';
@@ -100,7 +106,6 @@ export class DataStep implements Drainable {
     ];
     try {
       let askedAt = clock.monotonic();
-      await this.ask(lacking.keys(), signal);
       replicator.recount();
       for (;;) {
         const domainOf = this.domains();
@@ -142,40 +147,63 @@ export class DataStep implements Drainable {
   /** Answerable for everything here; what lacks copies, with its size. */
   private async takeOver(signal: AbortSignal): Promise<Map<BlobId, number>> {
     const lacking = new Map<BlobId, number>();
-    const domainOf = this.domains();
-    let batch: { blob: BlobId; size: number }[] = [];
+    let batch: BlobRef[] = [];
     const take = async () => {
-      await this.deps.ledger.track(batch);
+      await this.takeOverSome(batch, signal);
+      const domainOf = this.domains();
       for (const { blob, size } of batch) if (!this.isSafe(blob, domainOf)) lacking.set(blob, size);
       batch = [];
     };
     for await (const ref of this.deps.blobs.list()) {
       signal.throwIfAborted();
       batch.push(ref);
-      if (batch.length >= TRACKED_AT_ONCE) await take();
+      if (batch.length >= ASKED_AT_ONCE) await take();
     }
     await take();
     return lacking;
   }
 
-  /** What each holder says it has counts as confirmed; what it does not say leaves the count as it is. */
-  private async ask(ids: Iterable<BlobId>, signal: AbortSignal, isSuspect = false): Promise<void> {
-    const asked = [...ids];
-    if (asked.length === 0) return;
+  private async takeOverSome(some: readonly BlobRef[], signal: AbortSignal): Promise<void> {
+    const { ledger, copies: replicator } = this.deps;
+    const domainOf = this.domains();
+    const unsure = some.map(({ blob }) => blob).filter((blob) => !this.isSafe(blob, domainOf));
+    const answers = await this.question(unsure, signal);
+    // Not between becoming answerable and knowing who has it: everything would be sent to somebody once more.
+    replicator.setPaused(true);
+    try {
+      await ledger.track(some);
+      for (const { peer, storeId, held } of answers) await ledger.confirmBlobs(peer, storeId, held);
+    } finally {
+      replicator.setPaused(false);
+    }
+  }
+
+  /** What each holder says it has of them; one that does not answer says nothing. */
+  private async question(ids: readonly BlobId[], signal: AbortSignal): Promise<HolderAnswer[]> {
+    const answers: HolderAnswer[] = [];
+    if (ids.length === 0) return answers;
     for (const { peer } of this.others()) {
       try {
-        for (let first = 0; first < asked.length; first += ASKED_AT_ONCE) {
-          const some = asked.slice(first, first + ASKED_AT_ONCE);
-          const { storeId, held } = await this.deps.lane.have(peer, some, deadline(ASK_MS, signal));
-          await this.deps.ledger.confirmBlobs(peer, storeId, held);
-          if (!isSuspect) continue;
-          const has = new Set(held);
-          for (const blob of some) if (!has.has(blob)) await this.deps.ledger.lapse(peer, undefined, blob);
+        for (let first = 0; first < ids.length; first += ASKED_AT_ONCE) {
+          const asked = ids.slice(first, first + ASKED_AT_ONCE);
+          const { storeId, held } = await this.deps.lane.have(peer, asked, deadline(ASK_MS, signal));
+          answers.push({ peer, storeId, asked, held });
         }
       } catch (error) {
         signal.throwIfAborted();
         this.deps.logger.info({ peer, reason: describeError(error) }, 'a holder could not be asked what it has');
       }
+    }
+    return answers;
+  }
+
+  /** What a holder says it has counts as confirmed; for suspects, what it does not say counts no more. */
+  private async ask(ids: Iterable<BlobId>, signal: AbortSignal, isSuspect = false): Promise<void> {
+    for (const { peer, storeId, asked, held } of await this.question([...ids], signal)) {
+      await this.deps.ledger.confirmBlobs(peer, storeId, held);
+      if (!isSuspect) continue;
+      const has = new Set(held);
+      for (const blob of asked) if (!has.has(blob)) await this.deps.ledger.lapse(peer, undefined, blob);
     }
   }
 

@@ -19,7 +19,7 @@ export class JobsStep implements Drainable {
   ) {}
 
   async begin(): Promise<void> {
-    this.deps.jobs.stopTaking();
+    this.deps.jobs.stopTaking({ keepUploads: true });
   }
 
   async run({ since, signal, report }: StepContext): Promise<StepResult> {

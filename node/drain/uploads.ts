@@ -14,8 +14,8 @@ export interface LeavingUploads {
 }
 
 export interface LeavingJobs {
-  /** Nothing is started any more, except what turns uploaded files of this node into datasets. */
-  stopTaking(): void;
+  /** Nothing is started any more; with `keepUploads` only what turns uploaded files of this node into datasets. */
+  stopTaking(options: { keepUploads: boolean }): void;
   resumeTaking(): void;
   running(): { job: string; isUpload: boolean }[];
   /** Accepted uploads without an outcome; their bytes are here and nowhere else. */
@@ -39,7 +39,7 @@ export class UploadsStep implements Drainable {
 
   async begin(): Promise<void> {
     this.deps.uploads.close('this node is leaving the network; try again in a minute, on your new home');
-    this.deps.jobs.stopTaking();
+    this.deps.jobs.stopTaking({ keepUploads: true });
   }
 
   async run({ since, signal, report }: StepContext): Promise<StepResult> {

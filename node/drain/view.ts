@@ -34,6 +34,8 @@ export class DrainView {
     this.problem = undefined;
     this.pace.clear();
     this.tell();
+    // What is left at first is told in any case.
+    this.toldAt = Number.NEGATIVE_INFINITY;
   }
 
   report(left: Left): void {

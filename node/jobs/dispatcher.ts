@@ -71,7 +71,7 @@ export class Dispatcher {
   private readonly held = new Map<string, TrackedJob>();
   private readonly lessListeners = new Set<() => void>();
   private preparing = 0;
-  private taking = true;
+  private taking: 'all' | 'uploads' | 'none' = 'all';
   private stopped = false;
 
   constructor(
@@ -85,8 +85,8 @@ export class Dispatcher {
   /** Gives jobs to handlers while there are both. */
   pump(): void {
     const { queue, executor } = this.deps;
-    while (!this.stopped && queue.size > 0 && executor.free() > this.preparing) {
-      const item = this.taking ? queue.take() : queue.take(isUpload);
+    while (this.taking !== 'none' && !this.stopped && queue.size > 0 && executor.free() > this.preparing) {
+      const item = queue.take(this.taking === 'all' ? undefined : isUpload);
       if (item === undefined) return;
       this.held.set(item.job, item);
       this.preparing += 1;
@@ -107,19 +107,20 @@ export class Dispatcher {
     return this.taking;
   }
 
-  /** Uploads still start: their bytes are on this node and nowhere else. */
-  stopTaking(): void {
-    this.taking = false;
+  /** With `keepUploads` uploads still start: their bytes are on this node and nowhere else. */
+  stopTaking({ keepUploads = false }: { keepUploads?: boolean } = {}): void {
+    this.taking = keepUploads ? 'uploads' : 'none';
+    this.pump();
   }
 
   resumeTaking(): void {
-    this.taking = true;
+    this.taking = 'all';
     this.pump();
   }
 
   /** From here on nothing starts, and nothing that a handler says changes anything. */
   stop(): void {
-    this.taking = false;
+    this.taking = 'none';
     this.stopped = true;
   }
 
@@ -388,7 +389,7 @@ export class Dispatcher {
     return {
       spec: { ...base, work: { kind: 'command', command, outputs } },
       epoch,
-      commandLine: command.script,
+      commandLine: command.commandLine ?? command.script,
       inputBlobs,
     };
   }

@@ -328,9 +328,9 @@ export class JobManager implements JobService, Part {
     await appendOutcome(this.deps.log, account, outcome, []);
   }
 
-  /** A drain begins: nothing is given to handlers any more, except uploads, whose bytes are here and nowhere else. */
-  stopTaking(): void {
-    this.keeper.dispatcher.stopTaking();
+  /** A drain begins: nothing is given to handlers any more, with `keepUploads` but uploads, whose bytes are only here. */
+  stopTaking(options: { keepUploads?: boolean } = {}): void {
+    this.keeper.dispatcher.stopTaking(options);
   }
 
   /** The drain was called off. */

@@ -21,7 +21,7 @@ import type { NodeKey } from '../../protocol/trust/identity.js';
 import { MemberList } from '../../protocol/trust/members.js';
 import type { Reachability } from '../../protocol/wire/calls/join.js';
 import { MEMBERS_PAGE_CHARS, membersCall } from '../../protocol/wire/calls/members.js';
-import type { Command } from '../../protocol/wire/calls/register.js';
+import { type Command, HEADS_PER_DIGEST_MAX } from '../../protocol/wire/calls/register.js';
 import { LIMITS, PROTOCOLS } from '../../protocol/wire/limits.js';
 import { answer, call, serveCalls } from '../../protocol/wire/rpc.js';
 import type { HeldLeases } from '../accounts/held-leases.js';
@@ -31,6 +31,7 @@ import { NetworkLanes } from './lanes.js';
 import { PeerBook } from './peer-book.js';
 import { type DigestFields, Registration, type Welcome } from './registration.js';
 import { RemoteDirectory } from './remote-directory.js';
+import { WrittenHeads } from './written-heads.js';
 
 export interface NetworkDeps {
   key: NodeKey;
@@ -44,7 +45,7 @@ export interface NetworkDeps {
   info: FolderInfo;
   record: NetworkRecord;
   /** What changes from second to second. */
-  digest: () => Omit<DigestFields, 'logPartners'>;
+  digest: () => Omit<DigestFields, 'logPartners' | 'heads'>;
   logPartners: () => string[];
   /** HTTP that came through the coordinator. */
   acceptTunnel: (stream: ByteStream) => Promise<void>;
@@ -71,6 +72,7 @@ export class Network implements Part {
   readonly directory: RemoteDirectory;
   readonly lanes: NetworkLanes;
   private readonly lifecycle: Lifecycle;
+  private readonly heads: WrittenHeads;
   private record: NetworkRecord;
   private reached: Reachability | undefined;
   private readonly reachedListeners: ((reachable: Reachability) => void)[] = [];
@@ -98,6 +100,7 @@ export class Network implements Part {
     this.members = members;
     this.record = record;
     this.lifecycle = new Lifecycle({ log });
+    this.heads = new WrittenHeads({ accountLog: deps.accountLog });
     this.peers = new PeerBook({ host, members, store, clock, random, log });
     this.lanes = new NetworkLanes({
       host,
@@ -141,7 +144,11 @@ export class Network implements Part {
           capacityBytes: options.capacityBytes,
           credential: this.record.credential,
         }),
-        digest: () => ({ ...deps.digest(), logPartners: deps.logPartners().slice(0, 8) }),
+        digest: () => ({
+          ...deps.digest(),
+          logPartners: deps.logPartners().slice(0, 8),
+          heads: this.heads.take(HEADS_PER_DIGEST_MAX),
+        }),
         onWelcome: (welcome) => this.welcomed(welcome),
         onPeers: (statuses) => this.peers.update(statuses),
         onReachable: (reachable) => {
@@ -155,6 +162,7 @@ export class Network implements Part {
   }
 
   async start(): Promise<void> {
+    this.lifecycle.add('heads', this.heads);
     this.lifecycle.add('members', this.members);
     this.lifecycle.add('protocols', { start: () => this.serve() });
     this.lifecycle.add('host', this.host);

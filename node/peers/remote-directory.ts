@@ -70,6 +70,11 @@ export class RemoteDirectory implements Directory {
     return this.ask(directoryCalls.locate, { account });
   }
 
+  /** What other nodes wrote for an account at home here that nobody else has yet. */
+  async waiting(account: string): Promise<{ name: string; changes: number }[]> {
+    return (await this.ask(directoryCalls.waiting, { account })).waiting;
+  }
+
   /** Every lease of this node, in pages. */
   async *leases(): AsyncIterable<{ account: string; epoch: number; lease: string }> {
     let after: string | undefined;

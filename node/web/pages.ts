@@ -11,13 +11,19 @@ export interface ClientPage {
   options: object;
   /** Paths of further scripts, loaded before Galaxy's. */
   scripts?: readonly string[];
+  /** For follow.js, which is loaded in a network only. */
+  network?: { url: string; account: string | null } | undefined;
 }
 
+export const FOLLOW_SCRIPT = '/static/galaxy-node/follow.js';
+
 /** The one page of every client route. The client reads its root from the `index` link. */
-export function clientPage({ title, options, scripts = [] }: ClientPage): string {
+export function clientPage({ title, options, scripts = [], network }: ClientPage): string {
   const config = embedJson({ options, bootstrapped: {}, form_input_auto_focus: false });
   const asset = (name: string) => `/static/dist/${name}?v=${CLIENT_ASSET.version}`;
-  const extra = scripts.map((path) => `<script src="${escapeHtml(path)}"></script>`).join('');
+  const started = network === undefined ? '' : `<script>window.galaxyNetwork=${embedJson(network)};</script>`;
+  const paths = network === undefined ? scripts : [FOLLOW_SCRIPT, ...scripts];
+  const extra = started + paths.map((path) => `<script src="${escapeHtml(path)}"></script>`).join('');
   return `<!DOCTYPE html>
 <html lang="en">
 <head>

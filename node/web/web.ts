@@ -11,7 +11,7 @@ import type { Logger } from '../../protocol/runtime/logger.js';
 import { packageRoot } from '../../protocol/runtime/package.js';
 import type { NodeOptions } from '../options.js';
 import { ClientKeeper, type ClientKeeperDeps, type ClientState, ownClientFolders } from './client-keeper.js';
-import { clientPage, type Waiting, waitingPage, welcomePage } from './pages.js';
+import { clientPage, FOLLOW_SCRIPT, type Waiting, waitingPage, welcomePage } from './pages.js';
 
 export interface WebDeps {
   clock: Clock;
@@ -30,7 +30,10 @@ export interface WebOptions {
 }
 
 /** What the API gives the client to start with. */
-export type Boot = (request: FastifyRequest, reply: FastifyReply) => { signedIn: boolean; options: object };
+export type Boot = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => { signedIn: boolean; options: object; network?: { url: string; account: string | null } };
 
 export interface Web extends Part {
   start(): Promise<void>;
@@ -45,6 +48,12 @@ const OPEN_PAGES = new Set(['/login/start', '/register/start', '/login', '/regis
 const REFRESH_SECONDS = 5;
 const YEAR_MS = 365 * 24 * 3_600_000;
 const DAY_MS = 24 * 3_600_000;
+/** Path → file, of the node's own scripts and their styles. */
+const VERSIONED = {
+  [FOLLOW_SCRIPT]: 'follow.js',
+  '/static/galaxy-node/node.js': 'node/node.js',
+  '/static/galaxy-node/node.css': 'node/node.css',
+};
 /** webpack names these by their content. */
 const NAMED_BY_CONTENT = /(^|\/)[0-9a-f]{20}\.\w+$/;
 
@@ -67,14 +76,14 @@ export function createWeb(deps: WebDeps, options: WebOptions = {}): Web {
       html(reply, waitingPage(deps.identity, waitingFor(state), REFRESH_SECONDS));
       return;
     }
-    const { signedIn, options: started } = boot(request, reply);
+    const { signedIn, options: started, network } = boot(request, reply);
     const path = pathOf(request);
     if (!signedIn && !OPEN_PAGES.has(path)) {
       const wish = request.url === '/' ? '' : `?redirect=${encodeURIComponent(request.url)}`;
       reply.redirect(`/login/start${wish}`, 302);
       return;
     }
-    html(reply, clientPage({ title, options: started, scripts: options.scripts ?? [] }));
+    html(reply, clientPage({ title, options: started, scripts: options.scripts ?? [], network }));
   };
 
   return {
@@ -113,6 +122,16 @@ export function createWeb(deps: WebDeps, options: WebOptions = {}): Web {
           reply.header('cache-control', `public, max-age=${DAY_MS / 1000}`).sendFile(name, own),
         );
       }
+      // Of this very version of the node: asked again each time (304 by their ETag).
+      for (const [path, name] of Object.entries(VERSIONED)) {
+        app.get(path, asFile, (_request, reply) =>
+          reply.header('cache-control', 'public, no-cache').sendFile(name, own),
+        );
+      }
+      app.get('/node', asFile, (_request, reply) => {
+        protect(reply);
+        return reply.header('cache-control', 'no-store').sendFile('node/index.html', own);
+      });
       for (const path of ['/welcome', '/static/welcome.html']) {
         app.get(path, asFile, async (_request, reply) => {
           protect(reply);

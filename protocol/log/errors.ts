@@ -30,7 +30,7 @@ export const logErrors = defineErrors('log', {
   'chain-broken': {
     kind: 'untrusted',
     say: 'Segment {segment} exists in two versions that differ at or before entry {seq}.',
-    mend: 'Nothing was stored. A data folder was probably copied or restored: run `galaxy-node rejoin` on that node.',
+    mend: 'Nothing was stored. A data folder was probably copied or restored: that node must start anew, with `galaxy-node init` in an empty folder and a new invitation.',
   },
   gap: {
     kind: 'conflict',

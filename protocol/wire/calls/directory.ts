@@ -99,6 +99,15 @@ export const directoryCalls = {
       reasons: z.array(z.string().max(500)).max(64),
     }),
   }),
+  /** What other nodes wrote for an account at home on the caller that has not come to the repository yet. */
+  waiting: defineCall({
+    protocol,
+    name: 'waiting',
+    request: z.object({ account: entityId }),
+    response: z.object({
+      waiting: z.array(z.object({ name: z.string().max(200), changes: z.number().int().positive() })).max(64),
+    }),
+  }),
 } as const;
 
 export const LEASES_PAGE_MAX = 200;

@@ -20,7 +20,7 @@ export const joinErrors = defineErrors('join', {
   revoked: {
     kind: 'untrusted',
     say: 'This node was revoked from the network.',
-    mend: 'Ask the operator; a return needs a new invitation and `galaxy-node rejoin` (new key, new number).',
+    mend: 'Ask the operator; a return needs a new invitation and a new key: `galaxy-node init` in an empty folder.',
   },
   'wrong-network': {
     kind: 'untrusted',

@@ -20,17 +20,17 @@ export const registerErrors = defineErrors('register', {
   'old-boot': {
     kind: 'conflict',
     say: 'Boot number {boot} was used before (the last was {last}): this data folder was restored or cloned.',
-    mend: 'Run `galaxy-node rejoin` on the copy (new key, new number).',
+    mend: 'Make the copy a new node: `galaxy-node init` in an empty folder, then join with a new invitation.',
   },
   'second-boot': {
     kind: 'conflict',
     say: 'Another process registered under the same key is alive: this data folder was cloned.',
-    mend: 'Stop one of them and run `galaxy-node rejoin` on the copy (new key, new number).',
+    mend: 'Stop one of them, and make the copy a new node: `galaxy-node init` in an empty folder, then join with a new invitation.',
   },
   'other-store': {
     kind: 'conflict',
     say: 'The node came back with an unknown store under an old boot number: this data folder was restored or cloned.',
-    mend: 'Run `galaxy-node rejoin` (new key, new number).',
+    mend: 'Make it a new node: `galaxy-node init` in an empty folder, then join with a new invitation.',
   },
   'clock-skew': {
     kind: 'bad-request',

@@ -43,11 +43,24 @@ export const hello = z.object({
 });
 export type HelloMessage = z.output<typeof hello>;
 
+export const HEADS_PER_DIGEST_MAX = 500;
+
+/** The last entry that the sender wrote for an account. */
+export const accountHead = z.object({
+  account: entityId,
+  epoch: z.number().int().nonnegative(),
+  writer: z.string().regex(/^[0-9a-f]{16}$/),
+  seq: z.number().int().positive(),
+});
+export type AccountHead = z.output<typeof accountHead>;
+
 export const digest = peerLoad.extend({
   kind: z.literal('digest'),
   publicUrl: publicUrl.nullable(),
   /** Peers that follow this node's journal. */
   logPartners: z.array(peerId).max(8),
+  /** How far this node wrote each account that changed since the digest before: what is missing elsewhere is then known. */
+  heads: z.array(accountHead).max(HEADS_PER_DIGEST_MAX),
 });
 
 /** A command was carried out, or why not. */

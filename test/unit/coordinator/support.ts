@@ -166,6 +166,7 @@ export function sendDigest(channel: NodeChannel, sequence: number, options: Dige
     sequence,
     publicUrl: options.publicUrl ?? null,
     logPartners: options.logPartners ?? [],
+    heads: [],
   });
 }
 

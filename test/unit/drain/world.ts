@@ -2,6 +2,8 @@
  * A node that leaves, with a coordinator and holders in memory. Replication, ledger, leases and the drain itself are the
  * real ones; what a machine would lose when it dies is made anew by `start`, what its disk keeps stays.
  */
+
+import { HeldLeases } from '../../../node/accounts/held-leases.js';
 import type { AccountsDeps } from '../../../node/drain/accounts.js';
 import { drainErrors } from '../../../node/drain/errors.js';
 import { DrainGate } from '../../../node/drain/gate.js';
@@ -9,7 +11,6 @@ import type { Handover, NewHome, Unsafe } from '../../../node/drain/handover.js'
 import { inventoryRoot } from '../../../node/drain/inventory.js';
 import { createLeaving, type Leaving } from '../../../node/drain/leaving.js';
 import { Drain, type DrainDeps } from '../../../node/drain.js';
-import { HeldLeases } from '../../../node/accounts/held-leases.js';
 import { BlobReplicator } from '../../../node/replication/blob-replicator.js';
 import type { BlobLane, Holder, Holders } from '../../../node/replication/holders.js';
 import { Ledger } from '../../../node/replication/ledger.js';
@@ -113,7 +114,7 @@ export class FakeHolder {
 
   constructor(
     readonly peer: string,
-    readonly domain = peer,
+    public domain = peer,
     readonly kind: 'node' | 'repository' = 'node',
   ) {}
 

@@ -429,6 +429,32 @@ describe('a drain', () => {
     expect(world.fake.given[1]?.job).toBe(later);
   });
 
+  it('still starts uploads when asked to, because their bytes are only here', async () => {
+    const { job } = await world.submit('a');
+    await world.fake.until(1);
+    world.jobs.stopTaking({ keepUploads: true });
+    await world.submit('b');
+    const { job: upload } = await world.jobs.submitFetch(ANNA, {
+      history: HISTORY,
+      tool: '__DATA_FETCH__',
+      items: [
+        {
+          source: { kind: 'text', text: 'mine' },
+          name: 'mine',
+          extension: 'txt',
+          dbkey: '?',
+          toPosixLines: false,
+          spaceToTab: false,
+          autoDecompress: false,
+        },
+      ],
+    });
+    await world.fake.until(2);
+    expect(world.fake.given.map((spec) => spec.job)).toEqual([job, upload]);
+    expect(world.jobs.uploadsLeft).toBe(1);
+    expect(world.jobs.running().map(({ isUpload }) => isUpload)).toEqual([false, true]);
+  });
+
   it('a run that is given up ends without an outcome', async () => {
     const { job } = await world.submit('a');
     await world.fake.until(1);
