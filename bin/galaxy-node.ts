@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 /** The institution's command. Flags → options → node/node.ts; commands beside a running node go through its control socket. */
 import '../protocol/runtime/polyfill.js';
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { NODE_ENVIRONMENT_PREFIX, NODE_OPTIONS, type NodeOptions } from '../node/options.js';
 import { callControl } from '../protocol/runtime/control.js';
 import { DataFolder } from '../protocol/runtime/data-folder.js';
 import { packageVersion } from '../protocol/runtime/package.js';
 import { initFolder } from '../protocol/trust/init-folder.js';
-import { type CommonFlags, dataFlags, printResult, readOptions, renderOptions } from './options.js';
+import { type CommonFlags, dataFlags, printResult, readOptions, renderOptions, writeOption } from './options.js';
 import { progressBar } from './progress.js';
 import { askPassword } from './prompt.js';
 import { runCommand, runUntilStopped } from './run.js';
@@ -275,6 +276,27 @@ dataFlags(config.command('show'))
     runCommand(async () => {
       const { options } = optionsOf(flags);
       printResult(flags, withoutSecrets(options), () => [renderOptions(SOURCES, flags, {}, options)]);
+      return 0;
+    }, flags),
+  );
+
+dataFlags(config.command('set'))
+  .description('Set one option in the configuration file; a running node takes it at once where it can.')
+  .argument('<option>', 'its name, as `config show` prints it')
+  .argument('<value>', 'its value, as YAML')
+  .addHelpText('after', '\nExample:\n  $ galaxy-node config set replication.paused true\n')
+  .action((name: string, text: string, flags: CommonFlags) =>
+    runCommand(async () => {
+      const { folder, configFile } = optionsOf(flags);
+      const file = configFile ?? join(folder, SOURCES.configName);
+      const value = writeOption(SOURCES, file, name, text);
+      const taken = DataFolder.running(folder)
+        ? ((await callControl(folder, 'option', { name, value })) as { taken: boolean }).taken
+        : false;
+      printResult(flags, { option: name, value, file, taken }, () => [
+        `${name} is now ${JSON.stringify(value)} in ${file}.`,
+        taken ? 'The running node has taken it.' : 'It takes effect at the next start.',
+      ]);
       return 0;
     }, flags),
   );

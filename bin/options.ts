@@ -1,6 +1,6 @@
 /** What both programs' commands share: where the data is, how options reach them, how a result is printed. */
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
   environmentName,
@@ -10,7 +10,9 @@ import {
   type OptionSpecs,
   type OptionValues,
   renderConfig,
+  setInConfig,
 } from '../protocol/runtime/config.js';
+import { writeDurably } from '../protocol/runtime/data-folder.js';
 import { defineErrors } from '../protocol/runtime/errors.js';
 
 const flagErrors = defineErrors('flags', {
@@ -88,6 +90,20 @@ export function renderOptions<T extends OptionSpecs>(
     );
   }
   return lines.join('\n');
+}
+
+/** Sets one option in the file, which is made when it is not there. Gives the value as it was understood. */
+export function writeOption<T extends OptionSpecs>(
+  source: OptionSource<T>,
+  file: string,
+  name: string,
+  text: string,
+): unknown {
+  const spec = source.specs[name];
+  const value = spec ? fromText(spec, text) : text;
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  writeDurably(dirname(file), basename(file), setInConfig(source.specs, before, name, value));
+  return value;
 }
 
 function setFlags<T extends OptionSpecs>(source: OptionSource<T>, flags: CommonFlags): Record<string, unknown> {

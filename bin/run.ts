@@ -9,7 +9,7 @@ export interface Running {
   stop(): Promise<void>;
   /** SIGTERM; without it the same as `stop`. */
   terminate?(): Promise<void>;
-  /** Resolves when the process has nothing left to do by itself (a drain that was asked for from outside). */
+  /** Resolves when the process has nothing left to do (a `stop`, a finished drain), rejects when it must not go on. */
   done?: Promise<void>;
 }
 
@@ -46,7 +46,13 @@ export async function runUntilStopped(start: () => Promise<Running>, options: { 
         finish(signal === 'SIGTERM' && running.terminate ? running.terminate() : running.stop());
       });
     }
-    if (running.done) finish(running.done.then(() => running.stop()));
+    if (running.done) {
+      const failed = async (error: unknown) => {
+        await running.stop();
+        throw error;
+      };
+      finish(running.done.then(() => running.stop(), failed));
+    }
   });
   const error = await ended;
   if (error) fail(error, options.json ?? false);

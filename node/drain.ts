@@ -92,8 +92,6 @@ export class Drain implements Part {
   private turn: Promise<unknown> = Promise.resolve();
   private isRefusing = false;
   private cancelDeadline: Cancel | undefined;
-  /** A receipt that came by itself. */
-  private offered: string | undefined;
   private finish: (end: DrainEnd) => void = () => {};
   /** Resolves when the process should end: drained and quiet, abandoned, or nothing to hand over. */
   readonly done: Promise<DrainEnd>;
@@ -208,19 +206,6 @@ export class Drain implements Part {
     this.finish({ safe: true });
   }
 
-  /** The coordinator told the receipt by another way than the answer to the question. */
-  issued(receipt: string): void {
-    if (this.current !== 'draining' || this.run === undefined) return;
-    try {
-      this.leaving().checkReceipt(receipt);
-    } catch (error) {
-      this.deps.logger.warn({ reason: describeError(error) }, 'a receipt was not accepted');
-      return;
-    }
-    this.offered = receipt;
-    this.wake();
-  }
-
   /** Something changed that a drain may wait for: the coordinator is back. */
   wake(): void {
     this.wakeup.wake();
@@ -301,7 +286,6 @@ export class Drain implements Part {
       journal,
       view,
       wakeup,
-      offered: () => this.offered,
       complete: async (receipt) => {
         // Beside the data before the journal says so: a crash in between asks for it once more.
         this.deps.receipts.save(receipt);
@@ -361,7 +345,6 @@ export class Drain implements Part {
         this.deps.logger.error({ step: step.name, err: error }, 'a step of the drain could not be undone');
       });
     }
-    this.offered = undefined;
     this.view.clear();
     this.transition('serving');
   }

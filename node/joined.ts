@@ -4,7 +4,7 @@
  */
 
 import { deadline } from '../protocol/runtime/clock.js';
-import { describeError, isDomainError } from '../protocol/runtime/errors.js';
+import { type DomainError, describeError, isDomainError } from '../protocol/runtime/errors.js';
 import type { ByteStream } from '../protocol/runtime/host.js';
 import { Lifecycle, type Part } from '../protocol/runtime/lifecycle.js';
 import { checkLease } from '../protocol/trust/lease.js';
@@ -33,6 +33,7 @@ export interface JoinedDeps {
   holders: CurrentHolders;
   digest: () => Omit<DigestFields, 'logPartners' | 'heads'>;
   acceptTunnel: (stream: ByteStream) => Promise<void>;
+  onClone: (refusal: DomainError) => void;
 }
 
 /** A push of blobs may be a terabyte; what counts is that bytes flow, which the lane itself watches. */
@@ -72,9 +73,11 @@ export class Joined implements Part {
         record,
         digest: deps.digest,
         logPartners: () => joined?.logReplicator.partners() ?? [],
+        isLarge: (blob) => (deps.ledger.blob(blob)?.size ?? 0) >= DHT_BLOB_BYTES_MIN,
         acceptTunnel: deps.acceptTunnel,
         onRegistered: () => self().reconcile(),
         onCommand: (command) => self().carryOut(command),
+        onClone: deps.onClone,
         saveRecord: async (next) => {
           await writeNetworkRecord(store, next);
           core.membership.join(next);

@@ -74,10 +74,10 @@ export interface PeerReport {
 export interface NodeReport {
   node: {
     name: string;
-    peer_id: string;
+    peerId: string;
     version: string;
     url: string;
-    uptime_seconds: number;
+    uptimeSeconds: number;
     state: DrainStatus['state'];
   };
   network: {
@@ -85,7 +85,7 @@ export interface NodeReport {
     url: string;
     registered: boolean;
     /** Ms since the coordinator was heard; null: not since the start. */
-    heard_ago_ms: number | null;
+    heardAgoMs: number | null;
     problem: string | null;
     reachable: { ok: boolean; reason: string } | null;
   } | null;
@@ -97,13 +97,13 @@ export interface NodeReport {
     paused: boolean;
     accepted: { objects: number; bytes: number };
     safe: { objects: number; bytes: number };
-    at_risk: { objects: number; bytes: number; oldest_age_ms: number };
+    atRisk: { objects: number; bytes: number; oldestAgeMs: number };
     /** Changes (names, jobs, tags) that fewer than `wanted` others have. */
-    log_entries_at_risk: number;
+    logEntriesAtRisk: number;
   };
-  disk: { objects: number; bytes: number; free_bytes: number };
+  disk: { objects: number; bytes: number; freeBytes: number };
   drain: Omit<DrainStatus, 'receipt'> | null;
-  waiting_elsewhere: WaitingElsewhere[];
+  waitingElsewhere: WaitingElsewhere[];
 }
 
 export interface DatasetCopies {
@@ -114,7 +114,7 @@ export interface DatasetCopies {
   bytes: number;
   state: DatasetDurability['state'];
   /** Names of other holders of every file, and when they confirmed it, ms since 1970. */
-  holders: { name: string; confirmed_at: number }[];
+  holders: { name: string; confirmedAt: number }[];
   /** How many are wanted. */
   copies: number;
 }
@@ -138,10 +138,10 @@ export class NodeStatus {
     return {
       node: {
         name: identity.name,
-        peer_id: identity.peerId,
+        peerId: identity.peerId,
         version,
         url: url(),
-        uptime_seconds: Math.floor((clock.monotonic() - this.startedAt) / 1000),
+        uptimeSeconds: Math.floor((clock.monotonic() - this.startedAt) / 1000),
         state: drain?.state ?? 'serving',
       },
       network:
@@ -151,7 +151,7 @@ export class NodeStatus {
               name: network.name,
               url: network.url,
               registered: network.registered,
-              heard_ago_ms: network.heardAt === 0 ? null : Math.max(0, clock.now() - network.heardAt),
+              heardAgoMs: network.heardAt === 0 ? null : Math.max(0, clock.now() - network.heardAt),
               problem: network.problem ?? null,
               reachable: network.reachable ?? null,
             },
@@ -165,16 +165,16 @@ export class NodeStatus {
           bytes: copies.safe.bytes + copies.atRisk.bytes,
         },
         safe: { objects: copies.safe.blobs, bytes: copies.safe.bytes },
-        at_risk: {
+        atRisk: {
           objects: copies.atRisk.blobs,
           bytes: copies.atRisk.bytes,
-          oldest_age_ms: copies.atRisk.oldestAgeMs,
+          oldestAgeMs: copies.atRisk.oldestAgeMs,
         },
-        log_entries_at_risk: copies.logAtRisk,
+        logEntriesAtRisk: copies.logAtRisk,
       },
-      disk: { objects: disk.blobs, bytes: disk.bytes, free_bytes: disk.freeBytes },
+      disk: { objects: disk.blobs, bytes: disk.bytes, freeBytes: disk.freeBytes },
       drain: drain === undefined || drain.state === 'serving' ? null : withoutReceipt(drain),
-      waiting_elsewhere: [...(network?.waitingElsewhere ?? [])],
+      waitingElsewhere: [...(network?.waitingElsewhere ?? [])],
     };
   }
 
@@ -211,7 +211,7 @@ export class NodeStatus {
       extension: dataset.extension,
       bytes: files.reduce((sum, { size }) => sum + size, 0),
       state,
-      holders: holders.map(({ name, confirmedAt }) => ({ name, confirmed_at: confirmedAt })),
+      holders: holders.map(({ name, confirmedAt }) => ({ name, confirmedAt: confirmedAt })),
       copies,
     };
   }

@@ -108,9 +108,13 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
   const { options, folder, key, store, ids, log, blobs, leases, accounts, lifecycle, membership } = core;
   const { clock, random, logger } = core.runtime;
   let finish: () => void = () => {};
-  const done = new Promise<void>((resolve) => {
+  let fail: (error: Error) => void = () => {};
+  const done = new Promise<void>((resolve, reject) => {
     finish = resolve;
+    fail = reject;
   });
+  // Whoever runs the node listens; a test that does not must not be ended by it.
+  done.catch(() => {});
   let open: () => void = () => {};
   const opening = new Promise<void>((resolve) => {
     open = resolve;
@@ -247,6 +251,7 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
           publicUrl: options.publicUrl,
         };
       },
+      onClone: fail,
       acceptTunnel: (stream) => acceptTunnel(api.httpServer, stream, { clock }),
     });
     await joined.start();

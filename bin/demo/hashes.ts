@@ -1,7 +1,7 @@
 /** Looks at bytes on disk itself, so that nobody's word is taken for where a copy is. */
 import { createHash, randomFillSync } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -15,15 +15,27 @@ export async function sha256OfFile(file: string): Promise<string> {
 /** SHA-256 of every whole blob in a data folder. */
 export async function hashesInFolder(dataFolder: string): Promise<Set<string>> {
   const found = new Set<string>();
-  const blobs = join(dataFolder, 'blobs');
-  for (const entry of await readdir(blobs, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    // What is still on its way in does not count.
-    if (/\/(tmp|partial|quarantine)(\/|$)/.test(entry.parentPath.slice(blobs.length))) continue;
-    found.add(await sha256OfFile(path));
-  }
+  for (const path of await blobFiles(dataFolder)) found.add(await sha256OfFile(path));
   return found;
+}
+
+/** Loses a blob, as a broken disk does. */
+export async function removeBlob(dataFolder: string, sha256: string): Promise<void> {
+  for (const path of await blobFiles(dataFolder))
+    if ((await sha256OfFile(path)) === sha256) await rm(path, { force: true });
+}
+
+async function blobFiles(dataFolder: string): Promise<string[]> {
+  const blobs = join(dataFolder, 'blobs');
+  const entries = await readdir(blobs, { recursive: true, withFileTypes: true });
+  return (
+    entries
+      // What is still on its way in does not count.
+      .filter(
+        (entry) => entry.isFile() && !/\/(tmp|partial|quarantine)(\/|$)/.test(entry.parentPath.slice(blobs.length)),
+      )
+      .map((entry) => join(entry.parentPath, entry.name))
+  );
 }
 
 /** Random bytes: nothing can deduplicate or compress them away. */

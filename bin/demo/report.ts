@@ -44,6 +44,10 @@ export class Report {
     }
   }
 
+  notReached(step: string): void {
+    this.add({ step, checked: 'not reached', seconds: 0, bytes: 0, outcome: 'failed' });
+  }
+
   note(text: string): void {
     this.say(text);
   }

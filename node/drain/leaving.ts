@@ -60,8 +60,6 @@ export interface Leaving {
   readonly steps: readonly Drainable[];
   cancel(signal: AbortSignal): Promise<void>;
   plan(copies: number | undefined, signal?: AbortSignal): Promise<DrainPlan>;
-  /** Throws unless the receipt is for what was told. */
-  checkReceipt(receipt: string): void;
   /** What a receipt says, and what the operator should know beside it. */
   explain(receipt: string): string[];
 }
@@ -72,9 +70,6 @@ const JOBS_MS = 60 * 60_000;
 export function createLeaving(deps: LeavingDeps, options: LeavingOptions): Leaving {
   const { handover, gate, uploads, jobs, homes, log, leases, blobs, clock, logger } = deps;
   const { node, coordinator, domain, copies, deadlineMs } = options;
-  const check = (receipt: string, root: string | undefined) => {
-    readReceipt(receipt, { coordinator, node, root });
-  };
   const data = new DataStep({ ...deps }, { domain, copies });
   const accounts = new AccountsStep(deps);
   const inventory = new InventoryStep({ log, blobs, handover });
@@ -86,7 +81,12 @@ export function createLeaving(deps: LeavingDeps, options: LeavingOptions): Leavi
     new FreezeStep({ gate, accounts, homes, jobs, writable: () => writableAccounts(log, leases) }),
     data,
     inventory,
-    new ReceiptStep({ handover, inventory, data, check }),
+    new ReceiptStep({
+      handover,
+      inventory,
+      data,
+      check: (receipt, root) => readReceipt(receipt, { coordinator, node, root }),
+    }),
   ];
   return {
     steps,
@@ -106,7 +106,6 @@ export function createLeaving(deps: LeavingDeps, options: LeavingOptions): Leavi
         { copies: Math.min(accept ?? copies, copies), domain },
         signal,
       ),
-    checkReceipt: (receipt) => check(receipt, inventory.root),
     explain: (receipt) => {
       const lines = receiptText(readReceipt(receipt, { coordinator, node, root: inventory.root }));
       const local = accounts.local();

@@ -59,7 +59,7 @@ export interface ReceiptDeps {
   inventory: Pick<InventoryStep, 'root' | 'forget'>;
   data: Pick<DataStep, 'distrust'>;
   /** Throws when it does not hold. */
-  check: (receipt: string, root: string) => void;
+  check: (receipt: string, root: string) => unknown;
 }
 
 export class ReceiptStep implements Drainable {

@@ -16,8 +16,6 @@ export interface WalkDeps {
   journal: DrainJournal;
   view: DrainView;
   wakeup: Wakeup;
-  /** A receipt that came by itself. */
-  offered: () => string | undefined;
   /** Keeps the receipt; the walk is over when it resolves. */
   complete: (receipt: string) => Promise<void>;
   /** Undoes everything; rejects when that is not possible now, and the drain waits like for anything else. */
@@ -40,8 +38,7 @@ export async function walk(deps: WalkDeps, signal: AbortSignal): Promise<WalkEnd
     if (step === undefined) throw new Error('the last step of a drain gave no receipt');
     let problem: unknown;
     try {
-      const offered = deps.offered();
-      const result = offered === undefined ? await take(deps, step, signal) : { receipt: offered };
+      const result = await take(deps, step, signal);
       if (result === undefined) {
         index += 1;
         // A round of copying and comparing is no new beginning.
@@ -76,7 +73,7 @@ export async function walk(deps: WalkDeps, signal: AbortSignal): Promise<WalkEnd
 }
 
 /** After a restart: what was closed is closed before anybody comes in. */
-export async function shutDoors(deps: Omit<WalkDeps, 'offered' | 'complete' | 'refuse' | 'random' | 'wakeup'>) {
+export async function shutDoors(deps: Omit<WalkDeps, 'complete' | 'refuse' | 'random' | 'wakeup'>) {
   for (const step of deps.steps) {
     if (!recordOf(deps.journal).done.includes(step.name)) continue;
     await step.begin?.(contextOf(deps, step, new AbortController().signal)).catch((error: unknown) => {

@@ -104,7 +104,7 @@ export class Dispatcher {
   }
 
   get isTaking(): boolean {
-    return this.taking;
+    return this.taking === 'all';
   }
 
   /** With `keepUploads` uploads still start: their bytes are on this node and nowhere else. */

@@ -6,6 +6,7 @@ import { pushBlobs } from '../../protocol/blobs/push.js';
 import type { AccountLog } from '../../protocol/log/account-log.js';
 import { LogExchange } from '../../protocol/log/exchange.js';
 import { type Clock, deadline } from '../../protocol/runtime/clock.js';
+import { defineErrors } from '../../protocol/runtime/errors.js';
 import type { Host } from '../../protocol/runtime/host.js';
 import type { Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
@@ -17,10 +18,25 @@ type LanesHost = Pick<Host, 'openStream' | 'connect' | 'isConnected' | 'findProv
 /** Who might have a blob, best first, before the DHT is asked. */
 export type LikelyHolders = (blob: string) => BlobSource[];
 
-const DHT_MS = 10_000;
+export interface FetchCounts {
+  asked: number;
+  dht: number;
+}
+
+export const laneErrors = defineErrors('lane', {
+  'no-holder': {
+    kind: 'unavailable',
+    say: 'No node that holds {blob} can be found at the moment.',
+    mend: 'It is tried again; the nodes that hold it may be off.',
+  },
+});
+
+const DHT_MS = 3000;
 const DHT_SOURCES_MAX = 8;
 
 export class NetworkLanes implements LogLane, BlobLane, LogCourier, Part {
+  /** How blobs that were not here were found, since the start. */
+  readonly fetched: FetchCounts = { asked: 0, dht: 0 };
   private readonly exchange: LogExchange;
   private readonly fetcher: BlobFetcher;
 
@@ -30,6 +46,8 @@ export class NetworkLanes implements LogLane, BlobLane, LogCourier, Part {
       accountLog: AccountLog;
       blobs: BlobStore;
       likelyHolders: LikelyHolders;
+      /** Large enough to have a provider record of its own. */
+      isLarge: (blob: string) => boolean;
       clock: Clock;
       log: Logger;
     },
@@ -78,23 +96,32 @@ export class NetworkLanes implements LogLane, BlobLane, LogCourier, Part {
     return { storeId, held: [...held] };
   }
 
-  /** From likely holders; when they fail, from whoever the DHT names. */
+  /**
+   * A large blob from whom the DHT names, then from likely holders; a small one, which has no record there, the other way
+   * round. Asking everybody for a terabyte would be rude; looking up every small file would be slow.
+   */
   async fetch(blob: string, signal: AbortSignal): Promise<void> {
     if (this.deps.blobs.has(blob)) return;
-    const likely = this.deps.likelyHolders(blob);
+    const ways: { by: keyof FetchCounts; sources: () => Promise<BlobSource[]> }[] = [
+      { by: 'asked', sources: async () => this.deps.likelyHolders(blob) },
+      { by: 'dht', sources: () => this.providers(blob, signal) },
+    ];
+    if (this.deps.isLarge(blob)) ways.reverse();
     let failure: unknown;
-    if (likely.length > 0) {
+    for (const { by, sources } of ways) {
       try {
-        await this.fetcher.fetch({ id: blob, sources: likely }, signal);
+        const found = await sources();
+        if (found.length === 0) continue;
+        await this.fetcher.fetch({ id: blob, sources: found }, signal);
+        this.fetched[by] += 1;
+        this.deps.log.info({ blob, by, sources: found.length }, 'a blob was fetched');
         return;
       } catch (error) {
         signal.throwIfAborted();
-        failure = error;
+        failure ??= error;
       }
     }
-    const found = await this.providers(blob, signal);
-    if (found.length === 0 && failure !== undefined) throw failure;
-    await this.fetcher.fetch({ id: blob, sources: found }, signal);
+    throw failure ?? laneErrors('no-holder', { blob });
   }
 
   private async providers(blob: string, signal: AbortSignal): Promise<BlobSource[]> {

@@ -9,6 +9,7 @@ import type { AccountLog } from '../../protocol/log/account-log.js';
 import { serveLog } from '../../protocol/log/exchange.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import type { FolderInfo } from '../../protocol/runtime/data-folder.js';
+import type { DomainError } from '../../protocol/runtime/errors.js';
 import type { ByteStream, Host } from '../../protocol/runtime/host.js';
 import { createLibp2pHost } from '../../protocol/runtime/libp2p-host.js';
 import { Lifecycle, type Part } from '../../protocol/runtime/lifecycle.js';
@@ -47,11 +48,14 @@ export interface NetworkDeps {
   /** What changes from second to second. */
   digest: () => Omit<DigestFields, 'logPartners' | 'heads'>;
   logPartners: () => string[];
+  /** Whether a blob has a provider record of its own in the DHT. */
+  isLarge: (blob: string) => boolean;
   /** HTTP that came through the coordinator. */
   acceptTunnel: (stream: ByteStream) => Promise<void>;
   /** Registered (again): reconcile what may have changed meanwhile. */
   onRegistered: (welcome: Welcome) => Promise<void>;
   onCommand: (command: Command) => Promise<void>;
+  onClone: (refusal: DomainError) => void;
   /** A record that changed (renewed credential, moved addresses) is kept. */
   saveRecord: (record: NetworkRecord) => Promise<void>;
 }
@@ -114,6 +118,7 @@ export class Network implements Part {
           .sort((a, b) => Number(a.kind === 'repository') - Number(b.kind === 'repository'))
           .slice(0, 16)
           .map(({ peer }) => ({ peer })),
+      isLarge: deps.isLarge,
       clock,
       log,
     });
@@ -155,6 +160,7 @@ export class Network implements Part {
           this.reached = reachable;
           for (const tell of this.reachedListeners.splice(0)) tell(reachable);
         },
+        onClone: deps.onClone,
         onCommand: deps.onCommand,
       },
       { heartbeatMs: options.heartbeatMs },

@@ -55,12 +55,15 @@ export interface RegistrationDeps {
   onPeers: (peers: PeerStatus[]) => void;
   /** The coordinator fetched the public URL: whether browsers are sent there. */
   onReachable: (url: Reachability) => void;
+  /** This data folder is a copy of another one: two processes must not go on under one key. */
+  onClone: (refusal: DomainError) => void;
   /** Carried out before it is confirmed; a thrown code is reported back. */
   onCommand: (command: Command) => Promise<void>;
 }
 
 /** Without a word for this long the coordinator is taken for gone. It beats each second. */
 const SILENCE_MS = 6000;
+const CLONE_REFUSALS = new Set(['register/old-boot', 'register/second-boot', 'register/other-store']);
 /** A refusal is tried again, but not in a hurry. */
 const REFUSED_PAUSE_MS = 10_000;
 
@@ -159,6 +162,7 @@ export class Registration implements Part {
       if (first?.kind === 'refused') {
         this.problem = errorFromCode(first.code, first.data, first.message);
         for (const listener of this.listeners) listener(false);
+        if (CLONE_REFUSALS.has(this.problem.code)) this.deps.onClone(this.problem);
         throw this.problem;
       }
       if (first?.kind !== 'welcome') throw registrationErrors('lost', { reason: 'no welcome came' });

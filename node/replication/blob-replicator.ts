@@ -21,8 +21,8 @@ export interface BlobReplicatorOptions {
   pushDeadlineMs: number;
 }
 
-const BLOBS_PER_PUSH = 256;
-const BYTES_PER_PUSH = 64 * 2 ** 20;
+export const BLOBS_PER_PUSH = 256;
+export const BYTES_PER_PUSH = 64 * 2 ** 20;
 /** Looked at in one round of placing: bounds the work between two pushes. */
 const BLOBS_PER_ROUND = 4096;
 const FETCHES_AT_ONCE = 4;

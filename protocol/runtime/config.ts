@@ -124,6 +124,22 @@ export function renderConfig<T extends OptionSpecs>(specs: T, values: OptionValu
   return lines.join('\n');
 }
 
+/**
+ * The file's text with one option set, everything else (comments too) as it was. The value is checked first.
+ * Errors: as `loadConfig`.
+ */
+export function setInConfig<T extends OptionSpecs>(specs: T, text: string, name: string, value: unknown): string {
+  loadConfig(specs, { environment: {}, environmentPrefix: '-', flags: { [name]: value } });
+  const document = parseDocument(text);
+  const nested = name.split('.');
+  // Where the option stands already, in either spelling; else as one dotted line.
+  const path = !document.has(name) && nested.length > 1 && document.hasIn(nested) ? nested : [name];
+  // An empty document has no map to set anything in; its comments stay.
+  if (document.contents === null) (document as { contents: unknown }).contents = document.createNode({});
+  document.setIn(path, value);
+  return document.toString({ lineWidth: 0 });
+}
+
 /** Nested or dotted keys alike: `jobs: {slots: 4}` is `jobs.slots: 4`. */
 function readYaml(file: string, specs: OptionSpecs): [string, unknown][] {
   let text: string;

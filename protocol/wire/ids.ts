@@ -2,13 +2,14 @@
  * Entity ids: 16 lower-case hex digits, unique in the whole network without asking anyone. 41 bits milliseconds since
  * 2024-01-01, 18 bits node number, 5 bits sequence. They are strings, never numbers: 64 bits do not fit one.
  *
- * A horizon some seconds ahead is persisted before any id below it is given out, and a start begins above it, so a
- * crash or a clock set back repeats nothing. Ids are given out synchronously; the horizon moves in the background once
- * half of it is used. Rejected: UUIDs, because Galaxy's clients and tools expect 16 hex digits.
+ * A horizon some seconds ahead is persisted before any id below it is given out, and a start begins above it and never
+ * below the clock, so a crash or a clock set back repeats nothing. Ids are given out synchronously; the horizon moves in
+ * the background once half of it is used, and also while nobody asks: the first id after a quiet hour carries its own
+ * time and not that of the last one before. Rejected: UUIDs, because Galaxy's clients and tools expect 16 hex digits.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { type Clock, sleep } from '../runtime/clock.js';
+import { type Cancel, type Clock, sleep } from '../runtime/clock.js';
 import { Background } from '../runtime/lifecycle.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Random } from '../runtime/random.js';
@@ -56,6 +57,7 @@ export class IdSource {
   private drawnNumber = 0;
   private number: number;
   private renewing = false;
+  private cancelTick: Cancel | undefined;
   private background: Background;
 
   constructor(
@@ -71,14 +73,16 @@ export class IdSource {
     this.drawnNumber =
       before?.drawnNumber ?? NODE_NUMBERS / 2 + Math.floor(this.deps.random.float() * (NODE_NUMBERS / 2));
     if (this.number < 0) this.number = this.drawnNumber;
-    // The first id is above everything that an earlier process may have given out.
-    this.lastMs = before?.horizonMs ?? 0;
+    // The first id is above everything that an earlier process may have given out, and not below the present.
+    this.lastMs = Math.max(before?.horizonMs ?? 0, this.nowMs() - 1, 0);
     this.sequence = SEQUENCES - 1;
     await this.persist(this.wantedHorizon());
+    this.cancelTick = this.deps.clock.every(HORIZON_MS / 4, () => this.renewInTime(this.lastMs));
   }
 
   /** Gives back what was not used, so that quick restarts do not run ahead of the clock. */
   async stop(): Promise<void> {
+    this.cancelTick?.();
     await this.background.stop();
     if (this.horizonMs < 0) return;
     const last = this.lastMs;
@@ -101,7 +105,7 @@ export class IdSource {
   /** Strictly rising within one node number. Errors: `wire/ids-exhausted`, only when the disk has not answered for long. */
   next(): EntityId {
     if (this.horizonMs < 0) throw new Error('ids are given out between start and stop');
-    const now = this.deps.clock.now() - ID_EPOCH_MS;
+    const now = this.nowMs();
     // A clock set back, or one that jumped past what is persisted (a machine that slept): time goes on from the last id.
     let ms = now > this.lastMs && now <= this.horizonMs ? now : this.lastMs;
     let sequence = ms === this.lastMs ? this.sequence + 1 : 0;
@@ -115,12 +119,20 @@ export class IdSource {
     }
     this.lastMs = ms;
     this.sequence = sequence;
-    if (Math.max(ms, now) > this.horizonMs - HORIZON_MS / 2) this.renew();
+    this.renewInTime(ms);
     return formatId(ms, this.number, sequence);
   }
 
+  private nowMs(): number {
+    return this.deps.clock.now() - ID_EPOCH_MS;
+  }
+
   private wantedHorizon(): number {
-    return Math.max(this.deps.clock.now() - ID_EPOCH_MS, this.lastMs) + HORIZON_MS;
+    return Math.max(this.nowMs(), this.lastMs) + HORIZON_MS;
+  }
+
+  private renewInTime(ms: number): void {
+    if (Math.max(ms, this.nowMs()) > this.horizonMs - HORIZON_MS / 2) this.renew();
   }
 
   private renew(): void {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { orderProblem, signReceipt } from '../../../coordinator/receipts.js';
 import { HeldLeases } from '../../../node/accounts/held-leases.js';
 import { ARRIVAL_WAIT_MS, Homes } from '../../../node/accounts/homes.js';
 import { inventoryRoot, pagesOf, takeInventory } from '../../../node/drain/inventory.js';
@@ -10,6 +11,7 @@ import { JobsStep } from '../../../node/drain/jobs.js';
 import { Pace } from '../../../node/drain/pace.js';
 import type { Left, StepContext } from '../../../node/drain/part.js';
 import { untilQuiet } from '../../../node/drain/quiet.js';
+import { readReceipt, receiptText } from '../../../node/drain/receipt.js';
 import { FORMER_RECEIPT_FILE, RECEIPT_FILE, ReceiptFile } from '../../../node/drain/receipt-file.js';
 import { UploadsStep } from '../../../node/drain/uploads.js';
 import { HandoverClient } from '../../../node/peers/handover-client.js';
@@ -20,6 +22,7 @@ import { openAccountLog } from '../../../protocol/log/store-account-log.js';
 import { systemClock } from '../../../protocol/runtime/clock.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { systemRandom } from '../../../protocol/runtime/random.js';
+import { NodeKey } from '../../../protocol/trust/identity.js';
 import { handoverCalls, type InventoryItem, inventoryLines } from '../../../protocol/wire/calls/handover.js';
 import { handoverErrors } from '../../../protocol/wire/calls/handover-errors.js';
 import { answer, serveCalls } from '../../../protocol/wire/rpc.js';
@@ -177,6 +180,44 @@ describe('the inventory', () => {
   });
 });
 
+describe('what the coordinator makes of it', () => {
+  it('takes the inventory as it is sent, and signs a receipt that this node reads', async () => {
+    const world = await smallWorld();
+    const items = await takeInventory({ log: world.log, blobs: world.blobStore });
+    let before: InventoryItem | undefined;
+    for (const page of pagesOf(items, { itemsMax: 4 })) {
+      expect(orderProblem(before, page.items)).toBeUndefined();
+      before = page.items.at(-1);
+    }
+    const [coordinator, node] = [await NodeKey.generate(), await NodeKey.generate()];
+    const root = inventoryRoot(items);
+    const text = signReceipt(coordinator, {
+      number: 7,
+      network: 'testing',
+      node: node.peerId,
+      name: 'Uppsala',
+      location: null,
+      boot: 1,
+      accounts: 3,
+      blobs: 12,
+      bytes: 5000,
+      copiesAsked: 2,
+      copiesLeast: 2,
+      root,
+      holders: [],
+      sampled: 1,
+      issuedAt: 1,
+    });
+    const expected = { coordinator: coordinator.peerId, node: node.peerId, root };
+    expect(receiptText(readReceipt(text, expected))[0]).toBe(
+      'Receipt 7: 12 objects (5.0 kB) and 3 accounts, each with at least 2 other verified holders (2 asked for).',
+    );
+    for (const wrong of [{ coordinator: node.peerId }, { node: coordinator.peerId }, { root: '0'.repeat(64) }]) {
+      expect(() => readReceipt(text, { ...expected, ...wrong })).toThrow(/The receipt is not valid/);
+    }
+  });
+});
+
 describe('the end', () => {
   it('waits for pages that poll, and a minute at most', async () => {
     const clock = new ManualClock();
@@ -232,7 +273,7 @@ describe('the wire', () => {
   async function pair(registered = () => true) {
     const network = new MemoryNetwork();
     const [node, coordinator] = [network.host('node'), network.host('coordinator')];
-    await node.connect(coordinator.peerId, []);
+    await node.connect(coordinator.peerId, [], new AbortController().signal);
     const client = new HandoverClient({ host: node, coordinator: coordinator.peerId, registered });
     return { client, coordinator };
   }

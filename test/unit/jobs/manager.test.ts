@@ -9,7 +9,7 @@ import type { JobOutcome } from '../../../protocol/account/entries.js';
 import { contentOf } from '../../../protocol/account/records.js';
 import { FakeExecutor } from './fakes.js';
 import { gone } from './processes.js';
-import { ANNA, BERT, removeWorlds, submission, World } from './world.js';
+import { ANNA, BERT, HISTORY, removeWorlds, submission, World } from './world.js';
 
 let world: World;
 
@@ -442,10 +442,11 @@ describe('a drain', () => {
           source: { kind: 'text', text: 'mine' },
           name: 'mine',
           extension: 'txt',
-          dbkey: '?',
+          genomeBuild: '?',
           toPosixLines: false,
           spaceToTab: false,
           autoDecompress: false,
+          tags: [],
         },
       ],
     });

@@ -11,6 +11,14 @@ function sourceOn(store: MemoryStore, clock: HandClock, nodeNumber: number | und
   );
 }
 
+/** Time passes for the process too: what its timers began is finished on the way. */
+async function pass(clock: HandClock, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 500) {
+    clock.pass(Math.min(500, left));
+    await settled();
+  }
+}
+
 async function started(store = new MemoryStore(), clock = new HandClock(), nodeNumber?: number) {
   const source = sourceOn(store, clock, nodeNumber);
   await source.start();
@@ -84,11 +92,74 @@ describe('entity ids', () => {
     }
   });
 
+  it('carry the present time on a first start, however late the first one is asked for', async () => {
+    for (const waitMs of [0, 1, 9000, 10_001, 60_000, 3_600_000]) {
+      const clock = new HandClock();
+      const source = await started(new MemoryStore(), clock);
+      await pass(clock, waitMs);
+      expect(partsOfId(source.next()).at).toBe(clock.now());
+      await source.stop();
+    }
+  });
+
+  it('carry the present time after any quiet while', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 120_000 }), { maxLength: 8 }), async (pauses) => {
+        const clock = new HandClock();
+        const source = await started(new MemoryStore(), clock);
+        let last = source.next();
+        for (const pause of pauses) {
+          await pass(clock, pause);
+          const id = source.next();
+          expect(id > last).toBe(true);
+          // Two asked for in one millisecond share it.
+          expect(partsOfId(id).at).toBe(clock.now());
+          last = id;
+        }
+        await source.stop();
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('begin at the present after a long stop, and above the horizon after a crash and a clock set back', async () => {
+    const store = new MemoryStore();
+    const clock = new HandClock();
+    const first = await started(store, clock);
+    const before = first.next();
+    await first.stop();
+    clock.pass(86_400_000);
+    const second = await started(store, clock);
+    expect(partsOfId(second.next()).at).toBe(clock.now());
+    const last = second.next();
+    clock.wall -= 7_200_000;
+    const third = await started(store, clock);
+    const id = third.next();
+    expect(id > last && last > before).toBe(true);
+    expect(partsOfId(id).at).toBeGreaterThan(clock.now() + 7_200_000);
+  });
+
+  it('cost no write while the process is stopped, and one each few seconds while it is quiet', async () => {
+    const store = new MemoryStore();
+    const clock = new HandClock();
+    const source = await started(store, clock);
+    const before = store.commits;
+    await pass(clock, 60_000);
+    expect(store.commits - before).toBeGreaterThan(5);
+    expect(store.commits - before).toBeLessThanOrEqual(24);
+    await source.stop();
+    const stopped = store.commits;
+    await pass(clock, 60_000);
+    expect(store.commits).toBe(stopped);
+  });
+
   it('do not fail for a machine that slept an hour', async () => {
     const clock = new HandClock();
     const source = await started(new MemoryStore(), clock);
     const before = source.next();
-    clock.pass(3_600_000);
+    // Asleep, not waiting: no timer ran.
+    clock.wall += 3_600_000;
+    clock.mono += 3_600_000;
     const first = source.next();
     expect(first > before).toBe(true);
     await settled();
