@@ -21,11 +21,9 @@ import { Accounts } from './accounts/accounts.js';
 import { openSealer } from './accounts/api-keys.js';
 import { CurrentDirectory } from './accounts/current-directory.js';
 import { HeldLeases } from './accounts/held-leases.js';
-import { CurrentHomes } from './accounts/home-gate.js';
 import { KeyRing } from './accounts/key-ring.js';
 import { LocalDirectory } from './accounts/local-directory.js';
 import { LocalLeases } from './accounts/local-leases.js';
-import { Tickets } from './accounts/tickets.js';
 import { NODE_NAMESPACE } from './namespaces.js';
 import { type NetworkRecord, readNetworkRecord } from './network-record.js';
 import type { NodeOptions } from './options.js';
@@ -48,10 +46,6 @@ export interface NodeCore {
   log: AccountLog;
   blobs: BlobStore;
   leases: HeldLeases;
-  /** Whether an account is at home here; the network hands in its own judgement. */
-  homes: CurrentHomes;
-  /** Takes the coordinator's tickets. */
-  tickets: Tickets;
   directory: CurrentDirectory;
   localDirectory: LocalDirectory;
   keyRing: KeyRing;
@@ -168,11 +162,6 @@ export async function openNodeCore(
         { passwordHashing: options.passwordHashing, sessionHours: options.sessionHours },
       ),
     );
-    const homes = new CurrentHomes({ leases });
-    const tickets = lifecycle.add(
-      'tickets',
-      new Tickets({ store, clock, peerId: key.peerId, coordinator: () => membership.record?.coordinator }),
-    );
     await lifecycle.start();
     return {
       options,
@@ -185,8 +174,6 @@ export async function openNodeCore(
       log,
       blobs,
       leases,
-      homes,
-      tickets,
       directory,
       localDirectory,
       keyRing,

@@ -12,10 +12,15 @@ import { outcomeCall } from '../protocol/wire/calls/outcome.js';
 import type { Command } from '../protocol/wire/calls/register.js';
 import { answer, call, serveCalls } from '../protocol/wire/rpc.js';
 import { Homes } from './accounts/homes.js';
+import { Waiting } from './accounts/waiting.js';
 import type { NodeCore } from './core.js';
+import type { DrainGate } from './drain/gate.js';
+import { createLeaving, type Leaving, type LeavingDeps } from './drain/leaving.js';
 import type { JobManager } from './jobs/manager.js';
 import type { NetworkRecord } from './network-record.js';
 import { writeNetworkRecord } from './network-record.js';
+import type { NetworkFacts } from './node-status.js';
+import { HandoverClient } from './peers/handover-client.js';
 import { Network } from './peers/network.js';
 import type { DigestFields } from './peers/registration.js';
 import { BlobReplicator } from './replication/blob-replicator.js';
@@ -31,6 +36,8 @@ export interface JoinedDeps {
   ledger: Ledger;
   replication: Replication;
   holders: CurrentHolders;
+  uploads: LeavingDeps['uploads'];
+  gate: DrainGate;
   digest: () => Omit<DigestFields, 'logPartners' | 'heads'>;
   acceptTunnel: (stream: ByteStream) => Promise<void>;
   onClone: (refusal: DomainError) => void;
@@ -48,6 +55,8 @@ export class Joined implements Part {
   readonly homes: Homes;
   readonly logReplicator: LogReplicator;
   readonly blobReplicator: BlobReplicator;
+  readonly leaving: Leaving;
+  private readonly waiting: Waiting;
   private readonly lifecycle: Lifecycle;
   private readonly releases: (() => void)[] = [];
 
@@ -69,6 +78,7 @@ export class Joined implements Part {
         accountLog: log,
         blobs,
         leases,
+        gate: deps.gate,
         info,
         record,
         digest: deps.digest,
@@ -108,7 +118,7 @@ export class Joined implements Part {
     const placement = { domain: record.name, maySendTo: options['replication.maySendTo'] };
     this.logReplicator = new LogReplicator(
       { log, ledger, lane: network.lanes, holders: network.peers, clock, random, logger },
-      { ...placement, peerId: core.key.peerId, partners: LOG_PARTNERS },
+      { ...placement, peerId: core.key.peerId, partners: LOG_PARTNERS, paused: options['replication.paused'] },
     );
     this.blobReplicator = new BlobReplicator(
       { blobs, ledger, lane: network.lanes, holders: network.peers, clock, random, logger },
@@ -119,6 +129,7 @@ export class Joined implements Part {
         paused: options['replication.paused'],
       },
     );
+    this.waiting = new Waiting({ ask: (account) => network.directory.waiting(account), clock, logger });
     this.homes = new Homes({
       log,
       leases,
@@ -128,6 +139,7 @@ export class Joined implements Part {
         {
           adopted: async (account, view, from) => {
             await replication.adopt(view);
+            await this.waiting.look(account);
             await jobs.adopt(account, this.runningAt(from, account, view));
           },
           released: (account) => jobs.release(account),
@@ -137,6 +149,40 @@ export class Joined implements Part {
       clock,
       logger,
     });
+    const { registration, directory, lanes, peers, host } = network;
+    this.leaving = createLeaving(
+      {
+        handover: new HandoverClient({
+          host,
+          coordinator: record.coordinator,
+          registered: () => registration.registered,
+        }),
+        gate: deps.gate,
+        uploads: deps.uploads,
+        jobs,
+        homes: this.homes,
+        log,
+        leases,
+        assigned: async function* () {
+          for await (const { account } of directory.leases()) yield account;
+        },
+        blobs,
+        ledger,
+        lane: lanes,
+        offerAccount: (peer, account, signal) => lanes.offerAccount(peer, account, signal),
+        holders: peers,
+        copies: this.blobReplicator,
+        clock,
+        logger,
+      },
+      {
+        node: core.key.peerId,
+        coordinator: record.coordinator,
+        domain: record.name,
+        copies: options['replication.copies'],
+        deadlineMs: options['drain.deadlineMinutes'] * 60_000,
+      },
+    );
   }
 
   async start(): Promise<void> {
@@ -149,6 +195,7 @@ export class Joined implements Part {
     ]);
     holders.use(this.network.peers);
     core.directory.use(this.network.directory);
+    this.lifecycle.add('waiting', this.waiting);
     this.lifecycle.add('homes', this.homes);
     this.lifecycle.add('network', this.network);
     this.lifecycle.add('log replicator', this.logReplicator);
@@ -161,6 +208,27 @@ export class Joined implements Part {
     for (const release of this.releases.splice(0)) release();
     this.deps.holders.use(undefined);
     await this.lifecycle.stop();
+  }
+
+  setPaused(paused: boolean): void {
+    this.blobReplicator.setPaused(paused);
+    this.logReplicator.setPaused(paused);
+  }
+
+  /** What the network's door knows, for the node's page. */
+  facts(): NetworkFacts {
+    const { network } = this;
+    return {
+      name: this.deps.record.network,
+      url: network.networkUrl,
+      registered: network.registration.registered,
+      heardAt: network.registration.heardAt,
+      problem: network.registration.refusal?.message,
+      reachable: network.reachable,
+      holders: network.peers.list(),
+      statuses: network.peers.statuses(),
+      waitingFor: (account) => this.waiting.of(account),
+    };
   }
 
   /** An outcome for an account whose home is elsewhere: by the directory's word, or what this node was told. */

@@ -44,8 +44,8 @@ export interface NetworkFacts {
   reachable: { ok: boolean; reason: string } | undefined;
   holders: readonly Holder[];
   statuses: readonly PeerStatus[];
-  /** Changes of accounts at home here that only another node has, as far as it is known. */
-  waitingElsewhere?: readonly WaitingElsewhere[];
+  /** Changes of an account at home here that only another node has, as far as it is known. */
+  waitingFor?: (account: string) => readonly WaitingElsewhere[];
 }
 
 export interface WaitingElsewhere {
@@ -129,7 +129,7 @@ export class NodeStatus {
     this.startedAt = deps.clock.monotonic();
   }
 
-  report({ admin }: { admin: boolean }): NodeReport {
+  report({ admin, account }: { admin: boolean; account?: string | undefined }): NodeReport {
     const { clock, identity, version, url, jobs, blobs, replication } = this.deps;
     const network = this.deps.network();
     const drain = this.deps.drain?.();
@@ -174,7 +174,7 @@ export class NodeStatus {
       },
       disk: { objects: disk.blobs, bytes: disk.bytes, freeBytes: disk.freeBytes },
       drain: drain === undefined || drain.state === 'serving' ? null : withoutReceipt(drain),
-      waitingElsewhere: [...(network?.waitingElsewhere ?? [])],
+      waitingElsewhere: account === undefined ? [] : [...(network?.waitingFor?.(account) ?? [])],
     };
   }
 

@@ -12,8 +12,14 @@ import { ControlServer } from '../protocol/runtime/control.js';
 import type { DataFolder } from '../protocol/runtime/data-folder.js';
 import { defineErrors } from '../protocol/runtime/errors.js';
 import type { Part } from '../protocol/runtime/lifecycle.js';
+import { packageVersion } from '../protocol/runtime/package.js';
 import { acceptTunnel } from '../protocol/wire/http-tunnel.js';
 import { derivedId } from '../protocol/wire/ids.js';
+import { CurrentHomes } from './accounts/home-gate.js';
+import { Tickets } from './accounts/tickets.js';
+import { enterRoutes } from './api/enter.js';
+import { nodeStatusRoutes } from './api/node-status.js';
+import { reachabilityRoutes } from './api/reachability.js';
 import { type ApiServer, createApiServer } from './api/server.js';
 import { type NodeCore, type NodeRuntime, openNodeCore, systemRuntime } from './core.js';
 import { LocalJobActivity } from './datasets/activity.js';
@@ -21,17 +27,25 @@ import { Collections } from './datasets/collections.js';
 import { Datasets } from './datasets/datasets.js';
 import { createDatatypes } from './datasets/datatype-registry.js';
 import { Uploads } from './datasets/uploads.js';
+import { drainCommand } from './drain/command.js';
+import { drainErrors } from './drain/errors.js';
+import { DrainGate } from './drain/gate.js';
+import { untilQuiet } from './drain/quiet.js';
+import { RECEIPT_FILE, ReceiptFile } from './drain/receipt-file.js';
+import { Drain } from './drain.js';
 import { Histories } from './histories/histories.js';
 import { HANDLER_DEFAULTS, HandlerPool } from './jobs/handler-pool.js';
 import { JOB_DEFAULTS, JobManager } from './jobs/manager.js';
 import { noOtherHome } from './jobs/outbox.js';
 import { Joined } from './joined.js';
 import { type NetworkRecord, readNetworkRecord } from './network-record.js';
+import { NodeStatus } from './node-status.js';
 import type { NodeOptions } from './options.js';
 import { inWords, joinNetwork } from './peers/join.js';
 import { CurrentHolders } from './replication/current-holders.js';
 import { Ledger } from './replication/ledger.js';
 import { Replication } from './replication/replication.js';
+import { statusText } from './status-text.js';
 import { createToolbox } from './toolbox/toolbox.js';
 import { type UserCommands, userCommands } from './user-commands.js';
 import { createWeb } from './web/web.js';
@@ -59,6 +73,8 @@ export interface NodeDescription {
 export interface GalaxyNode extends Part {
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** SIGTERM: drains first when this node belongs to a network. */
+  terminate(): Promise<void>;
   describe(): NodeDescription;
   /** Resolves when the process should end by itself: a `stop` command, a finished drain. */
   readonly done: Promise<void>;
@@ -203,7 +219,38 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
     ),
   );
 
+  const gate = new DrainGate();
+  let lastPolledAt: number | undefined;
+  const drain = await Drain.open(
+    {
+      store,
+      leaving: () => joined?.leaving,
+      receipts: new ReceiptFile(folder),
+      quiet: (signal) => untilQuiet({ clock, lastPolledAt: () => lastPolledAt }, signal),
+      clock,
+      random,
+      logger,
+    },
+    { deadlineMs: options['drain.deadlineMinutes'] * 60_000 },
+  );
+
   const identity = { name: membership.record?.name ?? options.name, peerId: key.peerId };
+  const homes = new CurrentHomes({ leases });
+  const tickets = lifecycle.add(
+    'tickets',
+    new Tickets({ store, clock, peerId: key.peerId, coordinator: () => membership.record?.coordinator }),
+  );
+  const status = new NodeStatus({
+    clock,
+    identity,
+    version: packageVersion(),
+    url: () => options.publicUrl ?? url,
+    jobs,
+    blobs,
+    replication,
+    network: () => joined?.facts(),
+    drain: () => drain.status(),
+  });
   const web = lifecycle.add('web', createWeb({ clock, log: logger, identity, options }));
   const api: ApiServer = await createApiServer(
     {
@@ -223,7 +270,23 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
       blobs,
       web,
     },
-    { listen: options.listen, opening },
+    {
+      listen: options.listen,
+      opening,
+      networkUrl: () => joined?.network.networkUrl,
+      origins: () => (joined ? [new URL(joined.network.networkUrl).origin] : []),
+      whenHere: (account) => homes.whenHere(account),
+      routes: [
+        enterRoutes({ tickets, homes }),
+        reachabilityRoutes({ signer: key }),
+        nodeStatusRoutes({ status }),
+        (app) => {
+          app.addHook('onResponse', async (request) => {
+            if (request.caller?.via === 'session') lastPolledAt = clock.monotonic();
+          });
+        },
+      ],
+    },
   );
   let url = '';
 
@@ -242,7 +305,7 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
       digest: () => {
         const { queued, running, slots } = jobs.counts();
         return {
-          state: 'serving' as const,
+          state: drain.state,
           slots,
           queued,
           running,
@@ -251,11 +314,21 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
           publicUrl: options.publicUrl,
         };
       },
+      uploads,
+      gate,
       onClone: fail,
       acceptTunnel: (stream) => acceptTunnel(api.httpServer, stream, { clock }),
     });
+    joined.network.registration.onChange(() => drain.wake());
+    // A drain that was under way shuts its doors before anybody can come in.
+    await drain.start();
+    homes.use(joined.homes);
     await joined.start();
   };
+  void drain.done.then(({ safe, unsafe }) => {
+    const amount = { objects: unsafe?.objects ?? 0, bytes: unsafe?.bytes ?? 0 };
+    clock.after(50, () => (safe ? finish() : fail(drainErrors('abandoned', amount))));
+  });
   // Listening comes first, because its port may be part of what the network is told; answering comes last.
   lifecycle.add('api', {
     start: async () => {
@@ -269,7 +342,10 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
       if (membership.record) await join(membership.record);
       open();
     },
-    stop: async () => joined?.stop(),
+    stop: async () => {
+      await drain.stop();
+      await joined?.stop();
+    },
   });
 
   const describe = (): NodeDescription => ({
@@ -281,12 +357,21 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
     toolProblems: toolbox.problems().length,
   });
 
+  /** Options that a running node can take. */
+  const takeOption = (name: string, value: unknown): boolean => {
+    if (name !== 'replication.paused' || typeof value !== 'boolean') return false;
+    options['replication.paused'] = value;
+    joined?.setPaused(value);
+    return true;
+  };
+
   lifecycle.add(
     'control',
     new ControlServer(
       { folder, log: logger },
       {
         ...userCommands(accounts),
+        drain: drainCommand({ drain, leaving: () => joined?.leaving, receiptPath: folder.file(RECEIPT_FILE) }),
         join: async (args, progress, signal) => {
           const result = await joinNetwork(
             { key, store, clock, log: logger },
@@ -309,7 +394,12 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
           clock.after(50, finish);
           return {};
         },
-        status: async () => ({ ...describe(), ...jobs.counts(), ...blobs.usage(), ...replication.status(), text: [] }),
+        option: async (args) => ({ taken: takeOption(String(args.name), args.value) }),
+        status: async () => {
+          const report = status.report({ admin: true });
+          const fetched = joined?.network.lanes.fetched ?? { asked: 0, dht: 0 };
+          return { ...report, fetched, text: statusText(report, toolbox.problems()) };
+        },
       },
     ),
   );
@@ -317,6 +407,12 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
   return {
     start: () => lifecycle.start(),
     stop: () => lifecycle.stop(),
+    terminate: async () => {
+      if (joined === undefined) return lifecycle.stop();
+      await drain.begin();
+      await done;
+      await lifecycle.stop();
+    },
     describe,
     done,
   };

@@ -90,7 +90,7 @@ export const NODE_OPTIONS = {
   'replication.paused': option(
     z.boolean(),
     false,
-    'Stops sending copies (data stays at risk until it is turned off again).',
+    'Stops sending copies of data and of changes: both stay at risk until it is turned off again.',
   ),
   'replication.mayHoldFrom': option(
     z.array(z.string()).nullable(),

@@ -19,6 +19,13 @@ const RANDOM_BYTES = 200 * 2 ** 20;
 const PASSWORD = 'phage-lambda-48502';
 const JOB_SECONDS = 20;
 
+/** Of `galaxy-node status --json`. */
+interface NodeCopies {
+  accepted: { objects: number };
+  atRisk: { objects: number };
+  logEntriesAtRisk: number;
+}
+
 /** What she has and what it must stay. */
 interface Belongings {
   account: string;
@@ -250,10 +257,10 @@ export class Story {
       `      back at work ${((performance.now() - died) / 1000).toFixed(1)} s after the kill (promised: 15 s)`,
     );
     await this.report.check(step, 'she is told what waits at the dead node', async () => {
-      const status = await visitor.api<{ waiting_elsewhere: { name: string; changes: number }[] }>('/api/node/status');
-      const waiting = status.waiting_elsewhere.find(({ name }) => name === home.place.name);
+      const status = await visitor.api<{ waitingElsewhere: { name: string; changes: number }[] }>('/api/node/status');
+      const waiting = status.waitingElsewhere.find(({ name }) => name === home.place.name);
       if (waiting === undefined || waiting.changes < 1)
-        throw new Error(`told: ${JSON.stringify(status.waiting_elsewhere)}`);
+        throw new Error(`told: ${JSON.stringify(status.waitingElsewhere)}`);
     });
     let meanwhile: DatasetSummary | undefined;
     await this.report.check(step, 'she goes on there', async () => {
@@ -297,6 +304,9 @@ export class Story {
         await home.command('stop');
         equal((await home.program.exited).code, 0, 'the node did not stop cleanly');
         await rename(join(home.folder, 'peers.json'), join(this.folder, 'peers-deleted.json'));
+        // Its own copy of the large file is lost as well, so that it must find another one.
+        const [, sha256] = await this.largest();
+        await removeBlob(home.folder, sha256);
         await this.network.startNode(id, home.place);
       },
     );
@@ -360,12 +370,8 @@ export class Story {
   private async untilSafe(id: string): Promise<void> {
     const node = this.network.node(id);
     await eventually('everything is safe', PROMISES.waitForSafeMs * PATIENCE, async () => {
-      const status = (await node.command('status')) as {
-        atRisk: { blobs: number };
-        safe: { blobs: number };
-        logAtRisk: number;
-      };
-      return status.atRisk.blobs === 0 && status.logAtRisk === 0;
+      const { copies } = (await node.command('status')) as { copies: NodeCopies };
+      return copies.accepted.objects > 0 && copies.atRisk.objects === 0 && copies.logEntriesAtRisk === 0;
     });
   }
 

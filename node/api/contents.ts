@@ -1,7 +1,7 @@
 /** /api/histories/{id}/contents */
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { ContentsQuery } from '../datasets/contents.js';
+import { type ContentsQuery, UPDATE_TIME_SLACK_MS } from '../datasets/contents.js';
 import { BULK_ITEMS_MAX, type BulkOperation, type ItemRef } from '../datasets/datasets.js';
 import type { ItemFacts } from '../datasets/facts.js';
 import type { OwnedHistory } from '../histories/owners.js';
@@ -18,7 +18,7 @@ import { chooseKeys, type Wanted } from './serializers/keys.js';
 import { provenanceOf } from './serializers/provenance.js';
 import { entityId, entityIdParam, flag, parse } from './validation.js';
 
-type Uses = 'histories' | 'datasets' | 'collections' | 'datatypes' | 'jobs';
+type Uses = 'histories' | 'datasets' | 'collections' | 'datatypes' | 'jobs' | 'clock';
 type ContentType = 'dataset' | 'dataset_collection';
 
 const contentType = z
@@ -87,7 +87,7 @@ export const contentsRoutes: Routes<Uses> = (app, deps) => {
     const query = parse(listQuery, request.query);
     const { view, record } = await readable(request);
     const found = datasets.list(view, record.id, coreQuery(query, only));
-    const isDetailed = detailChooser(query);
+    const isDetailed = detailChooser(query, deps.clock.now());
     return { found, answers: found.items.map((item) => answerItem(deps, view, item, query, isDetailed(item))) };
   };
 
@@ -227,10 +227,16 @@ function answerItem(
   return chooseKeys(itemSummary(item), detailed, wanted, 'summary');
 }
 
-function detailChooser(query: z.output<typeof listQuery>): (item: ItemFacts) => boolean {
+/**
+ * The web client (`v=dev`) keeps one object for an item in its list and in its details, and a summary empties it of all
+ * that only the details have. Its first look at a page asks for what changed since now, in detail where an item is open,
+ * and a summary of the list follows at once: what the slack lets through to the first is in detail in both.
+ */
+function detailChooser(query: z.output<typeof listQuery>, now: number): (item: ItemFacts) => boolean {
   if (query.details === 'all') return () => true;
   const ids = new Set((query.details ?? '').split(','));
-  return (item) => ids.has(item.id);
+  const recent = query.v === 'dev' ? now - 2 * UPDATE_TIME_SLACK_MS : Number.POSITIVE_INFINITY;
+  return (item) => ids.has(item.id) || item.updatedAt >= recent;
 }
 
 function coreQuery(query: z.output<typeof listQuery>, only: ContentType | undefined): ContentsQuery {

@@ -15,7 +15,7 @@ export function entryPage({ title, text, link, retrySeconds }: EntryPage): strin
   const again =
     retrySeconds === undefined
       ? ''
-      : `<script>setTimeout(()=>location.replace(document.querySelector('a').href+location.hash),${retrySeconds * 1000})</script>
+      : `<script src="/static/galaxy-node/again.js" data-seconds="${retrySeconds}" defer></script>
 <noscript><meta http-equiv="refresh" content="${retrySeconds};url=${url}"></noscript>`;
   return `<!DOCTYPE html>
 <html lang="en">

@@ -13,7 +13,7 @@ export function nodeStatusRoutes({ status }: { status: NodeStatus }): RouteFile 
     app.get('/api/node/status', async (request, reply) => {
       const caller = requireCaller(request);
       reply.header('cache-control', 'no-store');
-      return status.report({ admin: caller.admin });
+      return status.report({ admin: caller.admin, account: caller.account });
     });
 
     app.get('/api/node/datasets', async (request, reply) => {

@@ -4,7 +4,7 @@ import { BlobFetcher, type BlobSource } from '../../protocol/blobs/fetch.js';
 import { askHeld } from '../../protocol/blobs/held.js';
 import { pushBlobs } from '../../protocol/blobs/push.js';
 import type { AccountLog } from '../../protocol/log/account-log.js';
-import { LogExchange } from '../../protocol/log/exchange.js';
+import { LogExchange, type Offered } from '../../protocol/log/exchange.js';
 import { type Clock, deadline } from '../../protocol/runtime/clock.js';
 import { defineErrors } from '../../protocol/runtime/errors.js';
 import type { Host } from '../../protocol/runtime/host.js';
@@ -79,7 +79,7 @@ export class NetworkLanes implements LogLane, BlobLane, LogCourier, Part {
     return this.exchange.pull(peer, account, signal);
   }
 
-  offerAccount(peer: string, account: string, signal: AbortSignal): Promise<number> {
+  offerAccount(peer: string, account: string, signal: AbortSignal): Promise<Offered> {
     return this.exchange.offerAccount(peer, account, signal);
   }
 

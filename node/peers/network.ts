@@ -26,6 +26,7 @@ import { type Command, HEADS_PER_DIGEST_MAX } from '../../protocol/wire/calls/re
 import { LIMITS, PROTOCOLS } from '../../protocol/wire/limits.js';
 import { answer, call, serveCalls } from '../../protocol/wire/rpc.js';
 import type { HeldLeases } from '../accounts/held-leases.js';
+import type { DrainGate } from '../drain/gate.js';
 import { NODE_NAMESPACE } from '../namespaces.js';
 import type { NetworkRecord } from '../network-record.js';
 import { NetworkLanes } from './lanes.js';
@@ -43,6 +44,8 @@ export interface NetworkDeps {
   accountLog: AccountLog;
   blobs: BlobStore;
   leases: HeldLeases;
+  /** What a drain refuses. */
+  gate: Pick<DrainGate, 'refusal'>;
   info: FolderInfo;
   record: NetworkRecord;
   /** What changes from second to second. */
@@ -282,6 +285,8 @@ export class Network implements Part {
   }
 
   private mayPush(peer: string): string | undefined {
+    const leaving = this.deps.gate.refusal('entries');
+    if (leaving !== undefined) return leaving;
     if (peer === this.record.coordinator) return undefined;
     return this.mayHold(this.peers.nameOf(peer));
   }
@@ -299,7 +304,7 @@ export class Network implements Part {
           ? { allowed: true }
           : { allowed: false, reason: 'you are not a member of this network' },
       mayHold: (peer) => {
-        const reason = this.mayPush(peer);
+        const reason = this.deps.gate.refusal('replicas') ?? this.mayPush(peer);
         return reason === undefined ? { allowed: true } : { allowed: false, reason };
       },
     };

@@ -2,12 +2,23 @@
  * Who has confirmed what. A rebuildable cache, kept in the store so that counts survive a restart; the truth is each
  * holder's own inventory. A confirmation names the holder's store id: a holder that was restored or set up anew has
  * another one, and what its old store confirmed lapses.
+ *
+ * The disk comes first: memory shows a change when it is fsynced, so a full disk makes this forget nothing and promise
+ * nothing. Each confirmation is a row of its own; two holders that confirm one blob at once do not meet.
+ *
+ * | namespace        | key           | value                           |
+ * |------------------|---------------|---------------------------------|
+ * | ledger.blobs     | blob          | JSON: size, since               |
+ * | ledger.confirmed | blob/peer     | JSON: storeId, at               |
+ * | ledger.log       | writer/peer   | JSON: position, storeId, at     |
+ * | ledger.foreign   | account/peer  | JSON: storeId, digest           |
+ * | ledger.cursor    | writer        | position looked through         |
  */
 import { z } from 'zod';
 import type { BlobId } from '../../protocol/blobs/blob.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import type { Part } from '../../protocol/runtime/lifecycle.js';
-import type { Store, StoreOp } from '../../protocol/runtime/store.js';
+import { readJson, type Store, type StoreOp } from '../../protocol/runtime/store.js';
 
 export interface Confirmation {
   peer: string;
@@ -28,41 +39,70 @@ export interface DurabilityCount {
   atRisk: { blobs: number; bytes: number; oldestAgeMs: number };
 }
 
-const trackedShape = z.object({
-  size: z.number().int().nonnegative(),
-  since: z.number(),
-  confirmations: z.array(z.object({ peer: z.string(), storeId: z.string(), at: z.number() })),
-});
-const logShape = z.object({ position: z.number().int().nonnegative(), storeId: z.string(), at: z.number() });
-
-const NS_BLOBS = 'ledger.blobs';
-const NS_LOG = 'ledger.log';
-const NS_CURSOR = 'ledger.cursor';
-
 export interface LogConfirmation {
   position: number;
   storeId: string;
   at: number;
 }
 
+/** What a change was about, so that nobody has to look at everything. */
+export interface LedgerChange {
+  /** Tracked now, confirmed, or lapsed. */
+  blobs: readonly BlobId[];
+  /** Whether a log confirmation changed. */
+  log: boolean;
+}
+
+const size = z.number().int().nonnegative();
+const blobShape = z.object({ size, since: z.number() });
+const confirmedShape = z.object({ storeId: z.string(), at: z.number() });
+const logShape = z.object({ position: z.number().int().nonnegative(), storeId: z.string(), at: z.number() });
+const foreignShape = z.object({ storeId: z.string(), digest: z.string() });
+type Foreign = z.output<typeof foreignShape>;
+
+const NS_BLOBS = 'ledger.blobs';
+const NS_CONFIRMED = 'ledger.confirmed';
+const NS_LOG = 'ledger.log';
+const NS_FOREIGN = 'ledger.foreign';
+const NS_CURSOR = 'ledger.cursor';
+
 export class Ledger implements Part {
   private readonly blobs = new Map<BlobId, TrackedBlob>();
   /** writer → holder → position. */
   private readonly logs = new Map<string, Map<string, LogConfirmation>>();
+  /** holder → account → what it has of what others wrote. */
+  private readonly foreign = new Map<string, Map<string, Foreign>>();
   private readonly cursors = new Map<string, number>();
-  private readonly listeners = new Set<() => void>();
+  /** holder → the store that everything it confirmed is in. */
+  private readonly stores = new Map<string, string>();
+  private readonly listeners = new Set<(change: LedgerChange) => void>();
 
   constructor(private readonly deps: { store: Store; clock: Clock }) {}
 
   async start(): Promise<void> {
-    for await (const [blob, bytes] of this.deps.store.iterate(NS_BLOBS))
-      this.blobs.set(blob, trackedShape.parse(parse(bytes)));
-    for await (const [key, bytes] of this.deps.store.iterate(NS_LOG)) {
-      const [writer, peer] = key.split('/') as [string, string];
-      this.logsOf(writer).set(peer, logShape.parse(parse(bytes)));
+    const { store } = this.deps;
+    for await (const [blob, bytes] of store.iterate(NS_BLOBS))
+      this.blobs.set(blob, { ...blobShape.parse(readJson(bytes)), confirmations: [] });
+    for await (const [key, bytes] of store.iterate(NS_CONFIRMED)) {
+      const [blob, peer] = key.split('/') as [string, string];
+      const confirmed = confirmedShape.parse(readJson(bytes));
+      this.blobs.get(blob)?.confirmations.push({ peer, ...confirmed });
+      this.stores.set(peer, confirmed.storeId);
     }
-    for await (const [writer, bytes] of this.deps.store.iterate(NS_CURSOR))
-      this.cursors.set(writer, z.number().parse(parse(bytes)));
+    for await (const [key, bytes] of store.iterate(NS_LOG)) {
+      const [writer, peer] = key.split('/') as [string, string];
+      const confirmed = logShape.parse(readJson(bytes));
+      inner(this.logs, writer).set(peer, confirmed);
+      this.stores.set(peer, confirmed.storeId);
+    }
+    for await (const [key, bytes] of store.iterate(NS_FOREIGN)) {
+      const [account, peer] = key.split('/') as [string, string];
+      const confirmed = foreignShape.parse(readJson(bytes));
+      inner(this.foreign, peer).set(account, confirmed);
+      this.stores.set(peer, confirmed.storeId);
+    }
+    for await (const [writer, bytes] of store.iterate(NS_CURSOR))
+      this.cursors.set(writer, z.number().parse(readJson(bytes)));
   }
 
   /** How far a writer's journal has been looked through for blobs to track. */
@@ -70,60 +110,71 @@ export class Ledger implements Part {
     return this.cursors.get(writer) ?? 0;
   }
 
-  /** Answerable from now on for these blobs; `cursor` moves in the same batch. */
+  /** Answerable from now on for these blobs; `cursor` moves in the same batch. Returns those that are new here. */
   async track(
     blobs: readonly { blob: BlobId; size: number }[],
     cursor?: { writer: string; position: number },
-  ): Promise<void> {
-    const ops: StoreOp[] = [];
-    for (const { blob, size } of blobs) {
+  ): Promise<BlobId[]> {
+    const since = this.deps.clock.now();
+    const fresh = new Map<BlobId, { size: number; since: number }>();
+    for (const { blob, size } of blobs) if (!this.blobs.has(blob)) fresh.set(blob, { size, since });
+    const ops: StoreOp[] = [...fresh].map(([blob, row]) => json(NS_BLOBS, blob, row));
+    if (cursor) ops.push(json(NS_CURSOR, cursor.writer, cursor.position));
+    await this.deps.store.commit(ops);
+    const added: BlobId[] = [];
+    for (const [blob, row] of fresh) {
+      // Another call may have been a moment faster; its row says the same.
       if (this.blobs.has(blob)) continue;
-      const tracked: TrackedBlob = { size, since: this.deps.clock.now(), confirmations: [] };
-      this.blobs.set(blob, tracked);
-      ops.push(json(NS_BLOBS, blob, tracked));
+      this.blobs.set(blob, { ...row, confirmations: [] });
+      added.push(blob);
     }
-    if (cursor) {
-      this.cursors.set(cursor.writer, cursor.position);
-      ops.push(json(NS_CURSOR, cursor.writer, cursor.position));
-    }
-    await this.deps.store.commit(ops);
-    this.emit();
+    if (cursor) this.cursors.set(cursor.writer, Math.max(cursor.position, this.cursor(cursor.writer)));
+    if (added.length > 0) this.emit({ blobs: added, log: false });
+    return added;
   }
 
+  /** Blobs that are not tracked are passed over. */
   async confirmBlobs(peer: string, storeId: string, blobs: readonly BlobId[]): Promise<void> {
-    const ops: StoreOp[] = [];
+    const known = blobs.filter((blob) => this.blobs.has(blob));
+    if (known.length === 0) return;
+    await this.lapse(peer, storeId);
     const at = this.deps.clock.now();
-    for (const blob of blobs) {
-      const tracked = this.blobs.get(blob);
-      if (tracked === undefined) continue;
-      tracked.confirmations = [...tracked.confirmations.filter((known) => known.peer !== peer), { peer, storeId, at }];
-      ops.push(json(NS_BLOBS, blob, tracked));
+    await this.deps.store.commit(known.map((blob) => json(NS_CONFIRMED, `${blob}/${peer}`, { storeId, at })));
+    this.stores.set(peer, storeId);
+    for (const blob of known) {
+      const tracked = this.blobs.get(blob) as TrackedBlob;
+      tracked.confirmations = [...tracked.confirmations.filter((one) => one.peer !== peer), { peer, storeId, at }];
     }
-    await this.deps.store.commit(ops);
-    this.emit();
+    this.emit({ blobs: known, log: false });
   }
 
-  /** A holder that answers with another store id has forgotten everything; one that lost a blob says so. */
+  /**
+   * A holder that answers with another store id has forgotten everything (at no cost when it has not); one that lost a
+   * blob says so. Returns how many confirmations went.
+   */
   async lapse(peer: string, keepStoreId?: string, only?: BlobId): Promise<number> {
-    const ops: StoreOp[] = [];
+    const known = this.stores.get(peer);
+    if (known === undefined || (keepStoreId !== undefined && known === keepStoreId)) return 0;
+    const blobs: BlobId[] = [];
     for (const blob of only === undefined ? this.blobs.keys() : [only]) {
-      const tracked = this.blobs.get(blob);
-      if (tracked === undefined) continue;
-      const kept = tracked.confirmations.filter((known) => known.peer !== peer || known.storeId === keepStoreId);
-      if (kept.length === tracked.confirmations.length) continue;
-      tracked.confirmations = kept;
-      ops.push(json(NS_BLOBS, blob, tracked));
+      if (this.blobs.get(blob)?.confirmations.some((one) => one.peer === peer)) blobs.push(blob);
     }
-    if (only === undefined) {
-      for (const [writer, holders] of this.logs) {
-        const known = holders.get(peer);
-        if (known === undefined || known.storeId === keepStoreId) continue;
-        holders.delete(peer);
-        ops.push({ ns: NS_LOG, key: `${writer}/${peer}`, delete: true });
-      }
-    }
+    const ops: StoreOp[] = blobs.map((blob) => ({ ns: NS_CONFIRMED, key: `${blob}/${peer}`, delete: true }));
+    const writers = only === undefined ? [...this.logs].filter(([, holders]) => holders.has(peer)) : [];
+    for (const [writer] of writers) ops.push({ ns: NS_LOG, key: `${writer}/${peer}`, delete: true });
+    const accounts = only === undefined ? [...(this.foreign.get(peer)?.keys() ?? [])] : [];
+    for (const account of accounts) ops.push({ ns: NS_FOREIGN, key: `${account}/${peer}`, delete: true });
     await this.deps.store.commit(ops);
-    if (ops.length > 0) this.emit();
+    for (const blob of blobs) {
+      const tracked = this.blobs.get(blob) as TrackedBlob;
+      tracked.confirmations = tracked.confirmations.filter((one) => one.peer !== peer);
+    }
+    for (const [, holders] of writers) holders.delete(peer);
+    if (only === undefined) {
+      this.foreign.delete(peer);
+      this.stores.delete(peer);
+    }
+    if (ops.length > 0) this.emit({ blobs, log: writers.length > 0 });
     return ops.length;
   }
 
@@ -139,11 +190,29 @@ export class Ledger implements Part {
     return this.logs.get(writer)?.get(peer);
   }
 
+  /** The holder's own word, also when it is less than before. */
   async confirmLog(writer: string, peer: string, position: number, storeId: string): Promise<void> {
+    const known = this.logConfirmation(writer, peer);
+    if (known?.position === position && known.storeId === storeId) return;
+    await this.lapse(peer, storeId);
     const confirmation: LogConfirmation = { position, storeId, at: this.deps.clock.now() };
-    this.logsOf(writer).set(peer, confirmation);
     await this.deps.store.commit([json(NS_LOG, `${writer}/${peer}`, confirmation)]);
-    this.emit();
+    this.stores.set(peer, storeId);
+    inner(this.logs, writer).set(peer, confirmation);
+    this.emit({ blobs: [], log: true });
+  }
+
+  /** Which segments of other nodes the holder has of an account, as a digest of the list; undefined: none that is known. */
+  foreignConfirmation(account: string, peer: string): string | undefined {
+    return this.foreign.get(peer)?.get(account)?.digest;
+  }
+
+  async confirmForeign(account: string, peer: string, digest: string, storeId: string): Promise<void> {
+    await this.lapse(peer, storeId);
+    const confirmation: Foreign = { storeId, digest };
+    await this.deps.store.commit([json(NS_FOREIGN, `${account}/${peer}`, confirmation)]);
+    this.stores.set(peer, storeId);
+    inner(this.foreign, peer).set(account, confirmation);
   }
 
   /** The journal position that `copies` distinct domains have confirmed; 0 when there are fewer. */
@@ -160,7 +229,7 @@ export class Ledger implements Part {
     const count: DurabilityCount = { safe: { blobs: 0, bytes: 0 }, atRisk: { blobs: 0, bytes: 0, oldestAgeMs: 0 } };
     const now = this.deps.clock.now();
     for (const tracked of this.blobs.values()) {
-      const safe = domainsOf(tracked, domainOf).size >= copies;
+      const safe = hasCopies(tracked, copies, domainOf);
       const side = safe ? count.safe : count.atRisk;
       side.blobs += 1;
       side.bytes += tracked.size;
@@ -169,22 +238,13 @@ export class Ledger implements Part {
     return count;
   }
 
-  onChange(listener: () => void): () => void {
+  onChange(listener: (change: LedgerChange) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  private logsOf(writer: string): Map<string, LogConfirmation> {
-    let holders = this.logs.get(writer);
-    if (holders === undefined) {
-      holders = new Map();
-      this.logs.set(writer, holders);
-    }
-    return holders;
-  }
-
-  private emit(): void {
-    for (const listener of this.listeners) listener();
+  private emit(change: LedgerChange): void {
+    for (const listener of [...this.listeners]) listener(change);
   }
 }
 
@@ -198,10 +258,20 @@ export function domainsOf(tracked: TrackedBlob, domainOf: (peer: string) => stri
   return domains;
 }
 
-function json(ns: string, key: string, value: unknown): StoreOp {
-  return { ns, key, value: JSON.stringify(value) };
+function hasCopies(tracked: TrackedBlob, copies: number, domainOf: (peer: string) => string | undefined): boolean {
+  // Counting every blob each second must not make a set for those that cannot have enough.
+  return tracked.confirmations.length >= copies && domainsOf(tracked, domainOf).size >= copies;
 }
 
-function parse(bytes: Uint8Array): unknown {
-  return JSON.parse(Buffer.from(bytes).toString('utf8'));
+function inner<K, V>(maps: Map<string, Map<K, V>>, name: string): Map<K, V> {
+  let found = maps.get(name);
+  if (found === undefined) {
+    found = new Map();
+    maps.set(name, found);
+  }
+  return found;
+}
+
+function json(ns: string, key: string, value: unknown): StoreOp {
+  return { ns, key, value: JSON.stringify(value) };
 }

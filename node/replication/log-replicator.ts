@@ -23,6 +23,7 @@ export interface LogReplicatorOptions {
   /** Partners besides the repository. */
   partners: number;
   maySendTo: readonly string[] | null;
+  paused: boolean;
 }
 
 const ITEMS_PER_PUSH = 512;
@@ -37,6 +38,7 @@ export class LogReplicator implements Part {
   private readonly background: Background;
   private readonly workers = new Map<string, Worker>();
   private readonly releases: (() => void)[] = [];
+  private paused: boolean;
 
   constructor(
     private readonly deps: {
@@ -51,6 +53,7 @@ export class LogReplicator implements Part {
     private readonly options: LogReplicatorOptions,
   ) {
     this.background = new Background({ log: deps.logger });
+    this.paused = options.paused;
   }
 
   async start(): Promise<void> {
@@ -67,6 +70,12 @@ export class LogReplicator implements Part {
     for (const release of this.releases.splice(0)) release();
     for (const worker of this.workers.values()) worker.controller.abort(new Error('stopping'));
     await this.background.stop();
+  }
+
+  /** With `replication.paused` entries wait here as bytes do; what was sent stays confirmed. */
+  setPaused(paused: boolean): void {
+    this.paused = paused;
+    this.wakeAll();
   }
 
   partners(): string[] {
@@ -139,7 +148,7 @@ export class LogReplicator implements Part {
     const asked = new Set<string>();
     while (!signal.aborted) {
       try {
-        const more = await this.sendWhatWaits(peer, asked, signal);
+        const more = !this.paused && (await this.sendWhatWaits(peer, asked, signal));
         failures = 0;
         if (!more) await worker.wakeup.wait(signal);
       } catch (error) {

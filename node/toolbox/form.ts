@@ -17,7 +17,8 @@ export function toolForm(
     ...describeTool(tool, deps, { ioDetails: false, linkDetails: true }),
     inputs: parameters,
     help: helpHtml(tool.help, tool.helpFormat),
-    help_format: 'html',
+    // As Galaxy says of help that it made HTML of: the client shows any other kind as plain text.
+    help_format: 'restructuredtext',
     citations: tool.citations.length > 0,
     sharable_url: null,
     message: '',

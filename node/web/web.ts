@@ -51,6 +51,7 @@ const DAY_MS = 24 * 3_600_000;
 /** Path → file, of the node's own scripts and their styles. */
 const VERSIONED = {
   [FOLLOW_SCRIPT]: 'follow.js',
+  '/static/galaxy-node/again.js': 'again.js',
   '/static/galaxy-node/node.js': 'node/node.js',
   '/static/galaxy-node/node.css': 'node/node.css',
 };

@@ -78,8 +78,9 @@ export interface AccountLog extends Part {
   /**
    * About `maxBytes` of entries of a segment from `from` on, as far as a signed head covers them (so at least one step,
    * at most one message); no entries when there are none after `from`; undefined when this process has none of it.
+   * `through`: the last seq wanted; of a segment that another node wrote, the next signed head may lie beyond it.
    */
-  read(key: SegmentKey, from: number, maxBytes: number): Promise<SegmentRun | undefined>;
+  read(key: SegmentKey, from: number, maxBytes: number, through?: number): Promise<SegmentRun | undefined>;
   /**
    * Takes a run from a peer: verifies lease, head and chain, appends what is new, folds it. Idempotent.
    * Errors: `log/untrusted`, `log/chain-broken` (an alarm: same key and seq, another hash), `log/gap` (with what it has).

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import type { Clock } from '../runtime/clock.js';
-import { defineErrors } from '../runtime/errors.js';
+import { defineErrors, isDomainError } from '../runtime/errors.js';
 import type { Host } from '../runtime/host.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Store } from '../runtime/store.js';
@@ -13,7 +13,8 @@ import { LIMITS } from '../wire/limits.js';
 import { answer, call, defineCall, serveCalls } from '../wire/rpc.js';
 import type { AccountLog, SegmentRun, Vector } from './account-log.js';
 import { type SegmentKey, segmentKeyText } from './entry.js';
-import { segmentKeySchema, vectorSchema } from './segment.js';
+import { parseSegmentKey } from './namespaces.js';
+import { RUN_ENTRIES_MAX, segmentKeySchema, TOKEN_LENGTH_MAX, vectorSchema } from './segment.js';
 
 export const exchangeErrors = defineErrors('exchange', {
   'not-allowed': {
@@ -22,10 +23,21 @@ export const exchangeErrors = defineErrors('exchange', {
     mend: 'Only the home, its placed holders and the repository may read it.',
   },
   'not-held': { kind: 'not-found', say: 'Nothing of this segment is here.', mend: 'Ask another holder.' },
+  incomplete: {
+    kind: 'bad-request',
+    say: 'A push of journal {writer} was refused: {reason}.',
+    mend: 'Nothing is confirmed beyond what was before. Look at the node that sent it.',
+  },
+  'wrong-answer': {
+    kind: 'untrusted',
+    say: 'The answer about account {account} was not used: {reason}.',
+    mend: 'Nothing of it was stored. Look at the node that gave it.',
+  },
 });
 
 const protocol = 'log';
 const RUNS_MAX = 512;
+/** What is no base64 gives other bytes, and those break the chain. */
 const base64 = z.string().max(LIMITS.log.messageBytesMax);
 const accountId = z.string().regex(/^[0-9a-f]{16}$/);
 const writerId = z.string().regex(/^[0-9a-f]{16}$/);
@@ -34,11 +46,11 @@ const position = z.number().int().nonnegative();
 
 const wireRun = z.object({
   key: segmentKeySchema,
-  lease: z.string().min(1).max(16_384),
+  lease: z.string().min(1).max(TOKEN_LENGTH_MAX),
   base: vectorSchema,
   from: z.number().int().positive(),
-  entries: z.array(base64).max(100_000),
-  head: z.string().min(1).max(16_384),
+  entries: z.array(base64).max(RUN_ENTRIES_MAX),
+  head: z.string().min(1).max(TOKEN_LENGTH_MAX),
 });
 
 export const logCalls = {
@@ -94,13 +106,14 @@ export interface LogExchangePolicy {
 export async function serveLog(deps: {
   host: Pick<Host, 'handle'>;
   log: AccountLog;
-  store: Store;
+  store: Pick<Store, 'get' | 'commit'>;
   clock: Clock;
   logger: Logger;
   storeId: string;
   policy: LogExchangePolicy;
 }): Promise<void> {
   const { log, store, policy } = deps;
+  const pushing = new Turns();
   const followed = async (peer: string, writer: string): Promise<number> => {
     const bytes = await store.get(NS_FOLLOWED, `${peer}/${writer}`);
     return bytes === undefined ? 0 : position.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
@@ -108,18 +121,27 @@ export async function serveLog(deps: {
   const take = async (peer: string, runs: z.output<typeof wireRun>[]) => {
     const reason = policy.mayPush(peer);
     if (reason !== undefined) throw exchangeErrors('not-allowed', { reason });
-    for (const run of runs) await log.receive(fromWire(run));
+    // Side by side, so that many small segments share their fsyncs.
+    const taken = await Promise.allSettled(runs.map((run) => log.receive(fromWire(run))));
+    const failed = taken.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   };
   await serveCalls({ host: deps.host, clock: deps.clock, log: deps.logger }, protocol, [
-    answer(logCalls.push, async ({ writer, after, through, runs }, { peer }) => {
-      const here = await followed(peer, writer);
-      // A gap: the sender has a newer idea of this holder than the holder itself. It starts again from here.
-      if (after > here) return { position: here, storeId: deps.storeId };
-      await take(peer, runs);
-      const now = Math.max(here, through);
-      await store.commit([{ ns: NS_FOLLOWED, key: `${peer}/${writer}`, value: JSON.stringify(now) }]);
-      return { position: now, storeId: deps.storeId };
-    }),
+    // In turn: a push that its sender gave up and repeated may still be on its way to the disk.
+    answer(logCalls.push, ({ writer, after, through, runs }, { peer }) =>
+      pushing.take(`${peer}/${writer}`, async () => {
+        const here = await followed(peer, writer);
+        // A gap: the sender has a newer idea of this holder than the holder itself. It starts again from here.
+        if (after > here) return { position: here, storeId: deps.storeId };
+        const problem = whyIncomplete({ writer, after, through, runs });
+        if (problem !== undefined) throw exchangeErrors('incomplete', { writer, reason: problem });
+        await take(peer, runs);
+        if (through > here) {
+          await store.commit([{ ns: NS_FOLLOWED, key: `${peer}/${writer}`, value: JSON.stringify(through) }]);
+        }
+        return { position: Math.max(here, through), storeId: deps.storeId };
+      }),
+    ),
     answer(logCalls.position, async ({ writer }, { peer }) => ({
       position: await followed(peer, writer),
       storeId: deps.storeId,
@@ -141,6 +163,13 @@ export async function serveLog(deps: {
   ]);
 }
 
+/** What a holder now has of an account, and in which of its stores. */
+export interface Offered {
+  storeId: string;
+  /** Sent; 0 when the holder had it all. */
+  entries: number;
+}
+
 /** The calling side. */
 export class LogExchange {
   constructor(private readonly deps: { host: Pick<Host, 'openStream'>; log: AccountLog }) {}
@@ -157,35 +186,59 @@ export class LogExchange {
     return call(this.deps.host, peer, logCalls.position, { writer }, signal);
   }
 
-  async vector(peer: string, account: string, signal: AbortSignal): Promise<Vector> {
-    return (await call(this.deps.host, peer, logCalls.vector, { account }, signal)).vector;
+  /** Errors: `exchange/not-allowed`, `exchange/wrong-answer`. */
+  async vector(peer: string, account: string, signal: AbortSignal): Promise<{ vector: Vector; storeId: string }> {
+    const answered = await call(this.deps.host, peer, logCalls.vector, { account }, signal);
+    const foreign = Object.keys(answered.vector).find((name) => !name.startsWith(`${account}/`));
+    if (foreign !== undefined) {
+      throw exchangeErrors('wrong-answer', { account, reason: `it names a segment of another account, ${foreign}` });
+    }
+    return answered;
   }
 
   /**
-   * Brings everything a holder has of the account and this process lacks. Returns how many entries were asked for.
-   * Segments of an older base come first, by key order, so an interruption leaves valid prefixes.
+   * Brings everything a holder has of the account and this process lacks. Returns how many entries were new here.
+   * Segments of an older base come first, by key order, so an interruption leaves valid prefixes. One segment that
+   * cannot be taken does not keep the others back; it is thrown when they are here.
    */
   async pull(peer: string, account: string, signal: AbortSignal): Promise<number> {
-    const theirs = await this.vector(peer, account, signal);
+    const { vector: theirs } = await this.vector(peer, account, signal);
     const ours = await this.deps.log.vector(account);
     let entries = 0;
+    let refused: unknown;
     for (const name of Object.keys(theirs).sort()) {
       const wanted = theirs[name]?.seq ?? 0;
       let have = ours[name]?.seq ?? 0;
       while (have < wanted) {
-        const { run } = await call(this.deps.host, peer, logCalls.read, { key: keyOf(name), from: have + 1 }, signal);
-        const taken = await this.deps.log.receive(fromWire(run));
-        if (taken.seq <= have) break;
-        entries += taken.seq - have;
-        have = taken.seq;
+        try {
+          const seq = await this.pullRun(peer, keyOf(name), have + 1, signal);
+          if (seq <= have) throw exchangeErrors('wrong-answer', { account, reason: `${name} does not go on` });
+          entries += seq - have;
+          have = seq;
+        } catch (error) {
+          if (!isRefusal(error)) throw error;
+          refused ??= error;
+          break;
+        }
       }
     }
+    if (refused !== undefined) throw refused;
     return entries;
   }
 
+  private async pullRun(peer: string, key: SegmentKey, from: number, signal: AbortSignal): Promise<number> {
+    const { run } = await call(this.deps.host, peer, logCalls.read, { key, from }, signal);
+    const name = segmentKeyText(key);
+    if (segmentKeyText(run.key) !== name) {
+      const reason = `asked for ${name}, it gave ${segmentKeyText(run.key)}`;
+      throw exchangeErrors('wrong-answer', { account: key.account, reason });
+    }
+    return (await this.deps.log.receive(fromWire(run))).seq;
+  }
+
   /** Sends a holder everything of the account that it lacks. */
-  async offerAccount(peer: string, account: string, signal: AbortSignal): Promise<number> {
-    const theirs = await this.vector(peer, account, signal);
+  async offerAccount(peer: string, account: string, signal: AbortSignal): Promise<Offered> {
+    const { vector: theirs, storeId } = await this.vector(peer, account, signal);
     const ours = await this.deps.log.vector(account);
     let entries = 0;
     for (const name of Object.keys(ours).sort()) {
@@ -199,12 +252,51 @@ export class LogExchange {
         have = run.from + run.entries.length - 1;
       }
     }
-    return entries;
+    return { storeId, entries };
+  }
+}
+
+/**
+ * Each position stands for one entry of its writer, so the runs must hold at least as many: a position is never noted as
+ * followed for entries that did not come.
+ */
+function whyIncomplete(push: {
+  writer: string;
+  after: number;
+  through: number;
+  runs: z.output<typeof wireRun>[];
+}): string | undefined {
+  const { writer, after, through, runs } = push;
+  if (through < after) return `it ends at ${through}, before its beginning at ${after}`;
+  const other = runs.find(({ key }) => key.writer !== writer);
+  if (other !== undefined) return `it holds a segment of the writer ${other.key.writer}`;
+  const entries = runs.reduce((sum, run) => sum + run.entries.length, 0);
+  if (entries < through - after) return `it covers ${through - after} positions with ${entries} entries`;
+  return undefined;
+}
+
+/** One of its kind after the other. */
+class Turns {
+  private readonly last = new Map<string, Promise<unknown>>();
+
+  take<T>(kind: string, work: () => Promise<T>): Promise<T> {
+    const mine = (this.last.get(kind) ?? Promise.resolve()).then(work, work);
+    const settled = mine.catch(() => {});
+    this.last.set(kind, settled);
+    void settled.then(() => {
+      if (this.last.get(kind) === settled) this.last.delete(kind);
+    });
+    return mine;
   }
 }
 
 function allow(reason: string | undefined): void {
   if (reason !== undefined) throw exchangeErrors('not-allowed', { reason });
+}
+
+/** What was said of one segment does not hold; the others may. */
+function isRefusal(error: unknown): boolean {
+  return isDomainError(error) && /^(log|exchange)\//.test(error.code) && error.code !== 'log/stopped';
 }
 
 function toWire(run: SegmentRun): z.input<typeof wireRun> {
@@ -217,8 +309,7 @@ function fromWire(run: z.output<typeof wireRun>): SegmentRun {
 
 /** The inverse of `segmentKeyText`; the vector's schema has checked the shape. */
 function keyOf(name: string): SegmentKey {
-  const [account, epoch, writer] = name.split('/') as [string, string, string];
-  const key = { account, epoch: Number(epoch), writer };
-  if (segmentKeyText(key) !== name) throw new Error(`${name} is not a segment key`);
+  const key = parseSegmentKey(name);
+  if (key === undefined) throw new Error(`${name} is not a segment key`);
   return key;
 }

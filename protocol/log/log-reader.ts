@@ -65,7 +65,12 @@ export class LogReader {
   }
 
   /** See AccountLog.read. */
-  async run(key: SegmentKey, from: number, maxBytes: number): Promise<SegmentRun | undefined> {
+  async run(
+    key: SegmentKey,
+    from: number,
+    maxBytes: number,
+    through = Number.POSITIVE_INFINITY,
+  ): Promise<SegmentRun | undefined> {
     const { store, rows, trust } = this.deps;
     const text = segmentKeyText(key);
     const headerBytes = await store.get(LOG_NAMESPACE.segment, text);
@@ -92,7 +97,7 @@ export class LogReader {
       if (name !== entryKey(text, seq)) throw rows.corrupt(LOG_NAMESPACE.entry, entryKey(text, seq), 'it is missing');
       bytesRead += stored.bytes.byteLength;
       // The first step is given whatever it weighs, or a reader with a small appetite would never get on.
-      if (bytesRead > limit && end.length > 0) break;
+      if ((bytesRead > limit || seq > through) && end.length > 0) break;
       hash = chainHash(hash, stored.bytes);
       if (Buffer.compare(hash, stored.hash) !== 0)
         throw rows.corrupt(LOG_NAMESPACE.entry, name, 'its hash does not fit');

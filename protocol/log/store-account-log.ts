@@ -150,8 +150,8 @@ class StoreAccountLog implements AccountLog {
     return this.reader.vector(account);
   }
 
-  read(key: SegmentKey, from: number, maxBytes: number): Promise<SegmentRun | undefined> {
-    return this.reader.run(key, from, maxBytes);
+  read(key: SegmentKey, from: number, maxBytes: number, through?: number): Promise<SegmentRun | undefined> {
+    return this.reader.run(key, from, maxBytes, through);
   }
 
   entry(key: SegmentKey, seq: number): Promise<Entry | undefined> {

@@ -23,6 +23,11 @@ export const configErrors = defineErrors('config', {
     say: 'Unknown option "{option}" in {source}.{hint}',
     mend: '`config show` lists every option.',
   },
+  twice: {
+    kind: 'bad-request',
+    say: 'Option "{option}" stands twice in {file}, nested and dotted.',
+    mend: 'Remove one of the two.',
+  },
   'bad-value': {
     kind: 'bad-request',
     say: 'Option "{option}" in {source}: {reason}.',
@@ -65,7 +70,7 @@ export function loadConfig<T extends OptionSpecs>(specs: T, sources: ConfigSourc
   const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(specs)) values[name] = structuredClone(spec.default);
   const take = (name: string, raw: unknown, source: string) => {
-    const spec = specs[name];
+    const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
     if (spec === undefined) {
       const near = nearest(name, Object.keys(specs));
       throw configErrors('unknown-option', { option: name, source, hint: near ? ` Did you mean "${near}"?` : '' });
@@ -108,8 +113,10 @@ export function environmentName(prefix: string, name: string): string {
 /** A text from the environment or a flag, as the option's type: YAML's own reading, unless the option is a text. */
 export function fromText(spec: OptionSpec, text: string): unknown {
   if (spec.schema.safeParse(text).success) return text;
-  const value: unknown = parseDocument(text).toJS();
-  return value;
+  const document = parseDocument(text);
+  // The schema says best what it wants; half of a broken text must not pass for the whole.
+  if (document.errors.length > 0) return text;
+  return document.toJS() as unknown;
 }
 
 /** The configuration as a commented YAML file. Secrets are shown as set or not. */
@@ -157,24 +164,26 @@ function readYaml(file: string, specs: OptionSpecs): [string, unknown][] {
   if (typeof root !== 'object' || Array.isArray(root)) {
     throw configErrors('not-yaml', { file, reason: 'it must be a list of `option: value`' });
   }
-  const found: [string, unknown][] = [];
+  const found = new Map<string, unknown>();
   const walk = (prefix: string, node: Record<string, unknown>) => {
     for (const [key, value] of Object.entries(node)) {
       const name = prefix + key;
       const isGroup = Object.keys(specs).some((known) => known.startsWith(`${name}.`));
       if (
-        specs[name] === undefined &&
+        !Object.hasOwn(specs, name) &&
         isGroup &&
         typeof value === 'object' &&
         value !== null &&
         !Array.isArray(value)
       ) {
         walk(`${name}.`, value as Record<string, unknown>);
-      } else found.push([name, value]);
+      } else if (found.has(name)) {
+        throw configErrors('twice', { option: name, file });
+      } else found.set(name, value);
     }
   };
   walk('', root as Record<string, unknown>);
-  return found;
+  return [...found];
 }
 
 function nearest(name: string, known: readonly string[]): string | undefined {

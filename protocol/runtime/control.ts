@@ -5,12 +5,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { deadline } from './clock.js';
 import { DataFolder } from './data-folder.js';
 import { DomainError, defineErrors, describeError, type ErrorData, errorFromCode } from './errors.js';
 import type { Part } from './lifecycle.js';
@@ -32,6 +32,11 @@ export const controlErrors = defineErrors('control', {
     say: 'A request to the running process was malformed: {reason}.',
     mend: 'Use the command-line program.',
   },
+  'cannot-listen': {
+    kind: 'bad-request',
+    say: 'The control socket {path} cannot be opened: {reason}.',
+    mend: 'Choose a data folder with a shorter path, or set TMPDIR to a folder that is yours.',
+  },
   broken: {
     kind: 'unavailable',
     say: 'The running process ended before it answered.',
@@ -49,38 +54,50 @@ export type ControlHandler = (
 const request = z.object({ command: z.string().max(64), args: z.record(z.string(), z.unknown()) });
 const answer = z.union([
   z.object({ progress: z.record(z.string(), z.unknown()) }),
-  z.object({ result: z.unknown() }),
+  z.object({ result: z.unknown() }).refine((line) => 'result' in line),
   z.object({ error: z.object({ code: z.string(), message: z.string(), data: z.record(z.string(), z.unknown()) }) }),
 ]);
 
 const REQUEST_BYTES_MAX = 64 * 1024;
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 const CONNECTIONS_MAX = 16;
+/** Who connects says what it wants within this time. */
+const REQUEST_MS = 10_000;
+/** Progress is dropped for somebody who does not read. */
+const UNREAD_BYTES_MAX = 1024 * 1024;
+/** Commands still under way at a stop are told, and waited for no longer than this. */
+const STOP_WAIT_MS = 5000;
 /** sun_path holds 108 bytes on Linux, 104 on macOS. */
 const SOCKET_PATH_MAX = 100;
+const NEWLINE = 0x0a;
 
 export class ControlServer implements Part {
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
+  private readonly answering = new Set<Promise<void>>();
 
   constructor(
     private readonly deps: { folder: DataFolder; log: Logger },
     private readonly handlers: Record<string, ControlHandler>,
   ) {}
 
+  /** Errors: `control/cannot-listen`. */
   async start(): Promise<void> {
-    const path = socketPath(this.deps.folder.path);
-    // The folder's lock is held, so a socket that is there was left by a process that was killed.
-    rmSync(path, { force: true });
+    if (this.server !== undefined) return;
+    const { folder, log } = this.deps;
+    const path = socketPath(folder.path);
     const server = createServer((socket) => this.accept(socket));
     server.maxConnections = CONNECTIONS_MAX;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      const mask = process.umask(0o177);
-      server.listen(path, () => resolve());
-      process.umask(mask);
-    });
+    try {
+      // The folder's lock is held, so a socket that is there was left by a process that was killed.
+      rmSync(path, { force: true });
+      await listen(server, path);
+    } catch (cause) {
+      throw controlErrors('cannot-listen', { path, reason: (cause as Error).message }, { cause });
+    }
+    server.on('error', (error) => log.error({ err: error }, 'the control socket had an error'));
     this.server = server;
-    this.deps.folder.announceControl(path);
+    folder.announceControl(path);
   }
 
   async stop(): Promise<void> {
@@ -88,9 +105,18 @@ export class ControlServer implements Part {
     if (server === undefined) return;
     this.server = undefined;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const socket of this.sockets) socket.end();
-    for (const socket of this.sockets) socket.destroySoon();
+    for (const socket of this.sockets) {
+      // What was said is still sent; whoever does not take it is not waited for.
+      socket.setTimeout(STOP_WAIT_MS, () => socket.destroy());
+      socket.destroySoon();
+    }
     await closed;
+    const all = Promise.allSettled([...this.answering]).then(() => true);
+    const limit = deadline(STOP_WAIT_MS);
+    const late = new Promise<false>((resolve) => limit.addEventListener('abort', () => resolve(false), { once: true }));
+    if (!(await Promise.race([all, late]))) {
+      this.deps.log.warn({ commands: this.answering.size }, 'commands did not end in time');
+    }
   }
 
   private accept(socket: Socket): void {
@@ -101,28 +127,44 @@ export class ControlServer implements Part {
       aborted.abort(new Error('the command went away'));
     });
     socket.on('error', () => socket.destroy());
+    socket.setTimeout(REQUEST_MS, () => socket.destroy());
     const say = (line: object) => {
-      if (socket.writable) socket.write(`${JSON.stringify(line)}\n`);
+      if (!socket.writable || ('progress' in line && socket.writableLength > UNREAD_BYTES_MAX)) return;
+      socket.write(`${JSON.stringify(line)}\n`);
     };
-    let text = '';
-    let begun = false;
-    socket.on('data', (chunk: Buffer) => {
-      if (begun) return;
-      text += chunk.toString('utf8');
-      if (text.length > REQUEST_BYTES_MAX) return socket.destroy();
-      if (!text.includes('\n')) return;
-      begun = true;
-      void this.answer(text, say, aborted.signal).finally(() => socket.end());
-    });
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const take = (chunk: Buffer) => {
+      chunks.push(chunk);
+      bytes += chunk.byteLength;
+      const isTooLong = bytes > REQUEST_BYTES_MAX;
+      if (!isTooLong && !chunk.includes(NEWLINE)) return;
+      socket.off('data', take);
+      socket.setTimeout(0);
+      // Read on, so that the other side's going away is noticed; what it still says is nobody's.
+      socket.resume();
+      const answered: Promise<void> = this.answer(isTooLong ? undefined : firstLine(chunks), say, aborted.signal)
+        .catch((error: unknown) => this.deps.log.error({ err: error }, 'an answer could not be written'))
+        .finally(() => {
+          this.answering.delete(answered);
+          socket.end();
+        });
+      this.answering.add(answered);
+    };
+    socket.on('data', take);
   }
 
-  private async answer(text: string, say: (line: object) => void, signal: AbortSignal): Promise<void> {
+  /** `text` undefined: it was too long. */
+  private async answer(text: string | undefined, say: (line: object) => void, signal: AbortSignal): Promise<void> {
     try {
+      if (text === undefined)
+        throw controlErrors('malformed', { reason: `it has more than ${REQUEST_BYTES_MAX} bytes` });
       const { command, args } = parseRequest(text);
       const handler = Object.hasOwn(this.handlers, command) ? this.handlers[command] : undefined;
       if (handler === undefined) throw controlErrors('unknown-command', { command });
       say({ result: (await handler(args, (progress) => say({ progress }), signal)) ?? null });
     } catch (error) {
+      if (signal.aborted) return;
       if (!(error instanceof DomainError)) this.deps.log.error({ err: error }, 'a command failed');
       const code = error instanceof DomainError ? error.code : 'control/internal';
       say({ error: { code, message: describeError(error), data: error instanceof DomainError ? error.data : {} } });
@@ -142,20 +184,17 @@ export function callControl(
   const path = lock.control;
   return new Promise((resolve, reject) => {
     const socket = createConnection(path);
+    let connected = false;
     let settled = false;
     const settle = (act: () => void) => {
+      if (settled) return;
       settled = true;
       socket.destroy();
       act();
     };
-    socket.once('connect', () => socket.write(`${JSON.stringify({ command, args })}\n`));
-    socket.once('error', () => settle(() => reject(controlErrors('not-running', { folder }))));
-    socket.once('close', () => {
-      if (!settled) reject(controlErrors('broken'));
-    });
-    createInterface({ input: socket }).on('line', (line) => {
+    const take = (line: Buffer) => {
       if (settled) return;
-      const parsed = answer.safeParse(JSON.parse(line));
+      const parsed = answer.safeParse(asJson(line));
       if (!parsed.success) return settle(() => reject(controlErrors('malformed', { reason: 'an unexpected answer' })));
       if ('progress' in parsed.data) return onProgress(parsed.data.progress);
       if ('error' in parsed.data) {
@@ -164,8 +203,63 @@ export function callControl(
       }
       const { result } = parsed.data;
       settle(() => resolve(result));
+    };
+    let rest: Buffer[] = [];
+    let bytes = 0;
+    socket.on('connect', () => {
+      connected = true;
+      socket.write(`${JSON.stringify({ command, args })}\n`);
+    });
+    socket.on('error', (cause) =>
+      settle(() =>
+        reject(connected ? controlErrors('broken', {}, { cause }) : controlErrors('not-running', { folder })),
+      ),
+    );
+    socket.on('close', () => settle(() => reject(controlErrors('broken'))));
+    socket.on('data', (chunk: Buffer) => {
+      let from = 0;
+      for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
+        take(Buffer.concat([...rest, chunk.subarray(from, at)]));
+        rest = [];
+        bytes = 0;
+        from = at + 1;
+      }
+      rest.push(chunk.subarray(from));
+      bytes += chunk.byteLength - from;
+      if (bytes > ANSWER_BYTES_MAX)
+        settle(() => reject(controlErrors('malformed', { reason: 'an answer without end' })));
     });
   });
+}
+
+/** Only the folder's owner may connect: the socket is made with its final permissions, not changed afterwards. */
+async function listen(server: Server, path: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    const mask = process.umask(0o177);
+    try {
+      // The socket is bound before this returns.
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(mask);
+    }
+  });
+}
+
+function firstLine(chunks: Buffer[]): string {
+  const all = Buffer.concat(chunks);
+  return all.subarray(0, all.indexOf(NEWLINE)).toString('utf8');
+}
+
+function asJson(line: Buffer): unknown {
+  try {
+    return JSON.parse(line.toString('utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 function parseRequest(text: string): z.output<typeof request> {
@@ -181,11 +275,28 @@ function parseRequest(text: string): z.output<typeof request> {
   return parsed.data;
 }
 
-/** In the folder; in a private folder under the system's temporary one where the path would be too long for a socket. */
+/**
+ * In the folder; in a private folder under the system's temporary one where the path would be too long for a socket.
+ * Errors: `control/cannot-listen`.
+ */
 function socketPath(folder: string): string {
   const inside = join(folder, 'control.sock');
   if (Buffer.byteLength(inside) <= SOCKET_PATH_MAX) return inside;
-  const outside = join(tmpdir(), `galaxy-${userInfo().uid}`);
-  mkdirSync(outside, { recursive: true, mode: 0o700 });
-  return join(outside, `${createHash('sha256').update(folder).digest('hex').slice(0, 24)}.sock`);
+  const { uid } = userInfo();
+  const outside = join(tmpdir(), `galaxy-${uid}`);
+  const path = join(outside, `${createHash('sha256').update(folder).digest('hex').slice(0, 24)}.sock`);
+  if (Buffer.byteLength(path) > SOCKET_PATH_MAX) {
+    throw controlErrors('cannot-listen', { path, reason: 'it is too long; so is the path of the data folder' });
+  }
+  try {
+    mkdirSync(outside, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw controlErrors('cannot-listen', { path, reason: (cause as Error).message }, { cause });
+  }
+  // Anybody may make folders there: one that is not ours alone could be a trap.
+  const made = lstatSync(outside);
+  if (!made.isDirectory() || made.uid !== uid || (made.mode & 0o077) !== 0) {
+    throw controlErrors('cannot-listen', { path, reason: `${outside} is not a private folder of this user` });
+  }
+  return path;
 }

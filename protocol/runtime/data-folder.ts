@@ -5,7 +5,7 @@
  * The lock is a hint for people; LevelDB's own lock is what excludes. A format newer than this program is refused,
  * never "upgraded down".
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { defineErrors } from './errors.js';
@@ -81,6 +81,7 @@ export type LockInfo = z.output<typeof lockFile>;
 
 export class DataFolder {
   private locked = false;
+  private lockStarted = '';
 
   constructor(
     readonly path: string,
@@ -116,12 +117,8 @@ export class DataFolder {
 
   /** The process that runs on this folder, or undefined. */
   static running(path: string): LockInfo | undefined {
-    try {
-      const lock = lockFile.safeParse(JSON.parse(readFileSync(join(resolve(path), 'process.lock'), 'utf8')));
-      return lock.success && isAlive(lock.data) ? lock.data : undefined;
-    } catch {
-      return undefined;
-    }
+    const lock = readLock(resolve(path));
+    return lock !== undefined && isAlive(lock) ? lock : undefined;
   }
 
   /** Takes the folder for this process and counts the start. Errors: `folder/in-use` with the other's pid. */
@@ -130,28 +127,25 @@ export class DataFolder {
     if (other !== undefined && other.pid !== process.pid) {
       throw folderErrors('in-use', { folder: this.path, pid: other.pid, kind: this.info.kind });
     }
-    writeDurably(
-      this.path,
-      'process.lock',
-      JSON.stringify({ pid: process.pid, started: processStart(process.pid) ?? startedAt }),
-    );
+    this.lockStarted = processStart(process.pid) ?? startedAt;
+    writeDurably(this.path, 'process.lock', JSON.stringify({ pid: process.pid, started: this.lockStarted }));
     this.locked = true;
-    const next: FolderInfo = { ...this.info, boot: this.info.boot + 1 };
+    // Read again: a command may have used the folder since this object was made, and a boot number is never used twice.
+    const { boot } = readInfo(this.path) ?? this.info;
+    const next: FolderInfo = { ...this.info, boot: boot + 1 };
     writeDurably(this.path, 'folder.json', `${JSON.stringify(next, null, 2)}\n`);
     return next;
   }
 
-  /** Tells commands run beside this process where to reach it (loopback URL). */
+  /** Tells commands run beside this process where to reach it: the path of its control socket. */
   announceControl(control: string): void {
-    writeDurably(
-      this.path,
-      'process.lock',
-      JSON.stringify({ pid: process.pid, started: processStart(process.pid) ?? '', control }),
-    );
+    writeDurably(this.path, 'process.lock', JSON.stringify({ pid: process.pid, started: this.lockStarted, control }));
   }
 
   unlock(): void {
-    if (this.locked) rmSync(join(this.path, 'process.lock'), { force: true });
+    // Two processes that start at the same moment both write it; the one that is turned away must not remove the other's.
+    if (this.locked && readLock(this.path)?.pid === process.pid)
+      rmSync(join(this.path, 'process.lock'), { force: true });
     this.locked = false;
   }
 }
@@ -161,18 +155,24 @@ export function writeDurably(folder: string, name: string, text: string | Uint8A
   const target = join(folder, name);
   const temporary = `${target}.tmp`;
   try {
-    const file = openSync(temporary, 'w', mode);
+    // What an interrupted write left may have other permissions, which opening would not change.
+    rmSync(temporary, { force: true });
+    const file = openSync(temporary, 'wx', mode);
     try {
-      writeSync(file, typeof text === 'string' ? Buffer.from(text) : text);
+      writeFileSync(file, text);
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
     renameSync(temporary, target);
     const directory = openSync(folder, 'r');
-    fsyncSync(directory);
-    closeSync(directory);
+    try {
+      fsyncSync(directory);
+    } finally {
+      closeSync(directory);
+    }
   } catch (error) {
+    rmSync(temporary, { force: true });
     throw folderProblem(folder, error);
   }
 }
@@ -214,6 +214,16 @@ function readInfo(folder: string): FolderInfo | undefined {
   if (!info.success)
     throw folderErrors('damaged', { file, reason: info.error.issues[0]?.message ?? 'unexpected content' });
   return info.data;
+}
+
+/** Undefined also for one that cannot be read: it is a hint, the store's own lock excludes. */
+function readLock(folder: string): LockInfo | undefined {
+  try {
+    const lock = lockFile.safeParse(JSON.parse(readFileSync(join(folder, 'process.lock'), 'utf8')));
+    return lock.success ? lock.data : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A pid may have been given to another program since: the start time tells them apart. */

@@ -13,6 +13,7 @@ export interface Part {
 export class Lifecycle {
   private readonly started: { name: string; part: Part }[] = [];
   private parts: { name: string; part: Part }[] = [];
+  private starting: Promise<void> = Promise.resolve();
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly deps: { log: Logger }) {}
@@ -23,26 +24,38 @@ export class Lifecycle {
     return part;
   }
 
-  async start(): Promise<void> {
-    const waiting = this.parts;
-    this.parts = [];
-    for (const { name, part } of waiting) {
+  /** Starts what was added since; one start at a time. A `stop` meanwhile ends it after the part that is just starting. */
+  start(): Promise<void> {
+    const run = this.starting.then(() => this.startWaiting());
+    this.starting = run.catch(() => {});
+    return run;
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.starting.then(() => this.stopAll());
+    return this.stopping;
+  }
+
+  private async startWaiting(): Promise<void> {
+    for (;;) {
+      if (this.stopping !== undefined) throw new Error('what was stopped does not start again');
+      const next = this.parts.shift();
+      if (next === undefined) return;
       try {
-        await part.start?.();
-        this.started.push({ name, part });
+        await next.part.start?.();
+        this.started.push(next);
       } catch (error) {
-        await this.stop();
+        // Not through `stop`, which waits for this very start.
+        const undone = this.stopAll();
+        this.stopping ??= undone;
+        await undone;
         throw error;
       }
     }
   }
 
-  stop(): Promise<void> {
-    this.stopping ??= this.stopAll();
-    return this.stopping;
-  }
-
   private async stopAll(): Promise<void> {
+    this.parts = [];
     for (const { name, part } of this.started.splice(0).reverse()) {
       try {
         await part.stop?.();
@@ -66,7 +79,7 @@ export class Background {
 
   run(name: string, work: (signal: AbortSignal) => Promise<void>): void {
     if (this.controller.signal.aborted) return;
-    const promise: Promise<void> = work(this.controller.signal)
+    const promise: Promise<void> = (async () => work(this.controller.signal))()
       .catch((error: unknown) => {
         if (!this.controller.signal.aborted) this.deps.log.error({ work: name, err: error }, 'background work failed');
       })

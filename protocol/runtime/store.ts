@@ -7,11 +7,15 @@
  *
  * A batch that fails (full disk, I/O error) fails every caller in it; memory that ran ahead must be dropped by its
  * owner, who is told through `onFailure`. The database is then reopened before the next batch, because LevelDB refuses
- * all writes after a failed log write.
+ * all writes after a failed log write. Opening needs room too, and a database that could not be opened again cannot even
+ * be read: so the disk is tried first, and until it takes bytes the old one stays open for reading. Reads that meet the
+ * moment of reopening wait for it and go on.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Level } from 'level';
-import { defineErrors } from './errors.js';
+import { DomainError, defineErrors } from './errors.js';
 
 export const storeErrors = defineErrors('store', {
   corrupt: {
@@ -61,7 +65,8 @@ export interface Store {
 }
 
 const SEPARATOR = '\u0000';
-const MAX_KEY = '\uffff';
+/** Sorts above every key of a namespace, whatever characters it has. */
+const AFTER_SEPARATOR = '\u0001';
 
 interface Waiting {
   ops: readonly StoreOp[];
@@ -69,10 +74,21 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-type Db = Level<string, Uint8Array>;
+export type Db = Level<string, Uint8Array>;
 
-export async function openStore(folder: string): Promise<Store> {
-  return new LevelStore(folder, await openLevel(folder));
+/** What an opening of the database writes at most before it is done: its buffer, once. */
+const ROOM_TO_OPEN_BYTES = 4 * 1024 * 1024;
+
+export interface StoreDeps {
+  /** Given by tests that want a disk which fails. */
+  openDb: (folder: string) => Promise<Db>;
+  /** Throws while the disk takes no bytes. */
+  tryDisk: (folder: string) => Promise<void>;
+}
+
+export async function openStore(folder: string, deps: Partial<StoreDeps> = {}): Promise<Store> {
+  const openDb = deps.openDb ?? openLevel;
+  return new LevelStore(folder, { openDb, tryDisk: deps.tryDisk ?? tryDisk }, await openDb(folder));
 }
 
 class LevelStore implements Store {
@@ -81,25 +97,52 @@ class LevelStore implements Store {
   private readonly listeners = new Set<() => void>();
   private broken = false;
   private closed = false;
+  /** While the database is closed and opened again. */
+  private reopening: Promise<void> | undefined;
 
   constructor(
     private readonly folder: string,
+    private readonly deps: StoreDeps,
     private db: Db,
   ) {}
 
   async get(ns: string, key: string): Promise<Uint8Array | undefined> {
-    return this.db.get(ns + SEPARATOR + key);
+    for (;;) {
+      const db = await this.readable();
+      try {
+        return await db.get(ns + SEPARATOR + key);
+      } catch (error) {
+        if (!this.isReplaced(db)) throw this.readError(db, error);
+      }
+    }
   }
 
   async *iterate(ns: string, range: Range = {}): AsyncIterable<[string, Uint8Array]> {
     const prefix = ns + SEPARATOR;
-    const options = {
-      reverse: range.reverse ?? false,
-      limit: range.limit ?? -1,
-      ...(range.gt !== undefined ? { gt: prefix + range.gt } : { gte: prefix + (range.gte ?? '') }),
-      ...(range.lt !== undefined ? { lt: prefix + range.lt } : { lte: prefix + (range.lte ?? MAX_KEY) }),
-    };
-    for await (const [key, value] of this.db.iterator(options)) yield [key.slice(prefix.length), value];
+    let { limit = -1 } = range;
+    const reverse = range.reverse ?? false;
+    let lower = range.gt !== undefined ? { gt: prefix + range.gt } : { gte: prefix + (range.gte ?? '') };
+    let upper: { lt: string } | { lte: string } =
+      range.lt !== undefined
+        ? { lt: prefix + range.lt }
+        : range.lte !== undefined
+          ? { lte: prefix + range.lte }
+          : { lt: ns + AFTER_SEPARATOR };
+    while (limit !== 0) {
+      const db = await this.readable();
+      try {
+        for await (const [key, value] of db.iterator({ reverse, limit, ...lower, ...upper })) {
+          if (limit > 0) limit -= 1;
+          if (reverse) upper = { lt: key };
+          else lower = { gt: key };
+          yield [key.slice(prefix.length), value];
+        }
+        return;
+      } catch (error) {
+        // Reopened under the reader: on from the last key that it was given.
+        if (!this.isReplaced(db)) throw this.readError(db, error);
+      }
+    }
   }
 
   commit(ops: readonly StoreOp[]): Promise<void> {
@@ -138,8 +181,7 @@ class LevelStore implements Store {
         // Callers queued behind the failed batch computed on memory that is now forgotten: they fail with it.
         const behind = this.waiting;
         this.waiting = [];
-        const error = writeError(this.folder, cause);
-        for (const listener of this.listeners) listener();
+        const error = this.tellFailure(writeError(this.folder, cause));
         for (const waiting of [...group, ...behind]) waiting.reject(error);
       }
     }
@@ -147,16 +189,72 @@ class LevelStore implements Store {
     this.flushing = undefined;
   }
 
+  /** A listener that fails is a fault of ours, and may have kept what it should forget: the callers hear of both. */
+  private tellFailure(error: Error): Error {
+    const faults: unknown[] = [];
+    for (const listener of this.listeners) {
+      try {
+        listener();
+      } catch (fault) {
+        faults.push(fault);
+      }
+    }
+    return faults.length === 0 ? error : new AggregateError([error, ...faults], 'a listener of the store failed');
+  }
+
   private async reopen(): Promise<void> {
-    await this.db.close();
-    this.db = await openLevel(this.folder);
+    if (this.db.status === 'open') await this.deps.tryDisk(this.folder);
+    const swap = async () => {
+      await this.db.close();
+      this.db = await this.deps.openDb(this.folder);
+    };
+    const swapped = swap();
+    this.reopening = swapped
+      .catch(() => {})
+      .finally(() => {
+        this.reopening = undefined;
+      });
+    await swapped;
     this.broken = false;
+  }
+
+  /** The database, when it is not just being opened again. One whose opening failed gives its own error. */
+  private async readable(): Promise<Db> {
+    while (this.reopening !== undefined) await this.reopening;
+    return this.db;
+  }
+
+  private readError(db: Db, error: unknown): unknown {
+    if (this.closed || db.status === 'open') return error;
+    return storeErrors('failed', { folder: this.folder, reason: 'it could not be opened again' }, { cause: error });
+  }
+
+  private isReplaced(db: Db): boolean {
+    return this.reopening !== undefined || this.db !== db;
   }
 }
 
-async function openLevel(folder: string): Promise<Db> {
-  // LevelDB makes a new, empty database when its CURRENT file is lost. That would look like an empty Galaxy.
-  if (existsSync(folder) && !existsSync(`${folder}/CURRENT`) && existsSync(`${folder}/LOCK`)) {
+/** A full disk is better found out with a file of our own than with the database closed. */
+async function tryDisk(folder: string): Promise<void> {
+  const path = join(folder, 'room.tmp');
+  try {
+    const file = await open(path, 'w');
+    try {
+      await file.writeFile(Buffer.alloc(ROOM_TO_OPEN_BYTES));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+/** Exported for tests that wrap it. */
+export async function openLevel(folder: string): Promise<Db> {
+  // LevelDB makes a new, empty database when its CURRENT file is lost. That would look like an empty Galaxy. A folder
+  // with nothing but lock and log is one that was never finished.
+  if (!existsSync(join(folder, 'CURRENT')) && hasData(folder)) {
     throw storeErrors('corrupt', { folder, reason: 'the file CURRENT is missing' });
   }
   const db: Db = new Level(folder, { keyEncoding: 'utf8', valueEncoding: 'view' });
@@ -171,6 +269,10 @@ async function openLevel(folder: string): Promise<Db> {
   }
 }
 
+function hasData(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).some((name) => /^MANIFEST-|\.(?:ldb|sst|log)$/.test(name));
+}
+
 function toLevelOp(op: StoreOp) {
   const key = op.ns + SEPARATOR + op.key;
   if ('delete' in op) return { type: 'del' as const, key };
@@ -178,9 +280,17 @@ function toLevelOp(op: StoreOp) {
 }
 
 function writeError(folder: string, cause: unknown) {
+  // The opening failed, and says why in the words of `openLevel`: its cause is the disk's own word.
+  if (cause instanceof DomainError && cause.cause !== undefined) return writeError(folder, innermost(cause));
   const reason = cause instanceof Error ? cause.message : String(cause);
   if (/no space left|ENOSPC|disk quota/i.test(reason)) return storeErrors('full', { folder }, { cause });
   return storeErrors('failed', { folder, reason }, { cause });
+}
+
+function innermost(error: Error): unknown {
+  let inner: unknown = error;
+  while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;
+  return inner;
 }
 
 /** JSON values under one namespace. The caller's schema has seen each value before it was written. */

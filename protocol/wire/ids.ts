@@ -147,6 +147,8 @@ export class IdSource {
       } finally {
         this.renewing = false;
       }
+      // A disk that was slow, or a machine that slept: the time it was for may be over.
+      this.renewInTime(this.lastMs);
     });
   }
 

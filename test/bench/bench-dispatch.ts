@@ -26,13 +26,7 @@ import { openStore, type Store } from '../../protocol/runtime/store.js';
 import { NodeKey } from '../../protocol/trust/identity.js';
 import { issueLease } from '../../protocol/trust/lease.js';
 import { derivedId } from '../../protocol/wire/ids.js';
-
-export interface Row {
-  case: string;
-  metric: string;
-  value: number;
-  unit: string;
-}
+import { Figures, percentile, type Row } from './rows.js';
 
 export interface DispatchOptions {
   /** Each figure is the median of this many runs. */
@@ -64,13 +58,9 @@ export async function benchDispatch(options: DispatchOptions = {}): Promise<Row[
     { name: 'polling-500ms', pollMs: 500, samples: pollingSamples, gapMs: 137 },
     { name: 'polling-1s', pollMs: 1000, samples: pollingSamples, gapMs: 137 },
   ];
-  const found = new Map<string, Row & { values: number[] }>();
-  const note = (name: string, metric: string, unit: string, value: number) => {
-    const key = `${name} ${metric}`;
-    const row = found.get(key) ?? { case: name, metric, unit, value: 0, values: [] };
-    row.values.push(value);
-    found.set(key, row);
-  };
+  const figures = new Figures();
+  const note = (name: string, metric: string, unit: string, value: number) =>
+    figures.add({ case: name, metric, value, unit });
   for (let run = 0; run < runs; run++) {
     for (const it of cases) {
       const latencies = await withJobs(it, options, (bench) => measureLatency(bench, it));
@@ -81,7 +71,7 @@ export async function benchDispatch(options: DispatchOptions = {}): Promise<Row[
       if (it.pollMs === undefined) note(it.name, `accepted-${acceptedJobs}`, 'ms', acceptedMs);
     }
   }
-  return [...found.values()].map(({ values, ...row }) => ({ ...row, value: round(percentile(values, 0.5)) }));
+  return figures.medians();
 }
 
 interface Bench {
@@ -267,13 +257,4 @@ class TrivialToolbox implements Pick<Toolbox, 'tool' | 'plan' | 'prepare'> {
 function trivialJob(): Submission {
   const output = { name: 'out', label: 'nothing', extension: 'txt', hidden: false };
   return { tool: 'nothing', toolVersion: '1', history: HISTORY, state: {}, inputs: {}, outputs: [output] };
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-}
-
-function round(value: number): number {
-  return value >= 100 ? Math.round(value) : Math.round(value * 100) / 100;
 }

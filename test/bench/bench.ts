@@ -26,7 +26,10 @@ const say = (line: string) => void process.stderr.write(`${line}\n`);
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 function show({ bench, machine, rows, notes }: Report, { json, runs }: CommonOptions): void {
-  if (json) return print(JSON.stringify({ bench, machine, rows, ...(notes?.length ? { notes } : {}) }));
+  if (json) {
+    print(JSON.stringify({ bench, machine, rows, ...(notes?.length ? { notes } : {}) }));
+    return;
+  }
   print(`${bench}: medians of ${runs} runs`);
   print(
     `${machine.cpus} CPUs (${machine.model}), ${machine.memoryGb} GB, Node ${machine.node}, load ${machine.load} at the start`,
@@ -74,7 +77,10 @@ program
     ): Promise<void> => {
       const machine = thisMachine();
       const { runs, only, largeMib, smallFiles, folder } = options;
-      show({ bench: 'transfer', machine, ...(await benchTransfer({ runs, only, largeMib, smallFiles, folder, say })) }, options);
+      show(
+        { bench: 'transfer', machine, ...(await benchTransfer({ runs, only, largeMib, smallFiles, folder, say })) },
+        options,
+      );
     },
   );
 

@@ -42,17 +42,17 @@ export function table(rows: readonly Row[]): string[] {
   const cases = [...new Set(rows.map((row) => row.case))];
   const lines = [
     ['', ...metrics.map(([metric, unit]) => `${metric} (${unit})`)],
-    ...cases.map((name) => [name, ...metrics.map(([metric]) => valueOf(rows, name, metric))]),
+    ...cases.map((name) => [name, ...metrics.map(([metric]) => cell(rows, name, metric))]),
   ];
   const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => (line[column] as string).length))) ?? [];
   return lines.map((line) =>
     line
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0)))
       .join('  '),
   );
 }
 
-function valueOf(rows: readonly Row[], name: string, metric: string): string {
+function cell(rows: readonly Row[], name: string, metric: string): string {
   const row = rows.find((one) => one.case === name && one.metric === metric);
   return row === undefined ? '–' : String(row.value);
 }

@@ -7,8 +7,8 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page, type Response } from 'playwright-core';
-import { programPath } from './programs.js';
 import { scratchFolder } from './processes.js';
+import { programPath } from './programs.js';
 
 const FLAGS = [
   '--no-sandbox',

@@ -159,10 +159,11 @@ function describeState(
 
 function shownValue(value: JsonValue, input: ToolParameter | undefined): string | null {
   const label = (one: JsonValue) =>
-    input?.options?.find((choice) => choice.value === String(one))?.label ?? String(one);
+    typeof one === 'object' && one !== null
+      ? JSON.stringify(one)
+      : (input?.options?.find((choice) => choice.value === String(one))?.label ?? String(one));
   if (value === null) return null;
-  if (Array.isArray(value)) return value.map(label).join(', ');
-  return typeof value === 'object' ? JSON.stringify(value) : label(value);
+  return Array.isArray(value) ? value.map(label).join(', ') : label(value);
 }
 
 function datasetParameter(view: AccountView, id: string) {

@@ -2,7 +2,7 @@
  * One end of our own transfer, a process of its own: a libp2p host and a blob store, as a node has them. Does what its
  * parent asks over the channel to it, one call at a time.
  */
-import { createLibp2pHost } from '../../../protocol/runtime/libp2p-host.js';
+
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { pushBlobs } from '../../../protocol/blobs/push.js';
 import { serveBlobs } from '../../../protocol/blobs/serve.js';
 import { systemClock as clock, deadline } from '../../../protocol/runtime/clock.js';
 import type { Host } from '../../../protocol/runtime/host.js';
+import { createLibp2pHost } from '../../../protocol/runtime/libp2p-host.js';
 import { silentLogger as log } from '../../../protocol/runtime/logger.js';
 import { systemRandom as random } from '../../../protocol/runtime/random.js';
 import { openStore, type Store } from '../../../protocol/runtime/store.js';

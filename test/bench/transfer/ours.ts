@@ -7,6 +7,7 @@ import type { EndAnswer, EndCall, EndCalls } from './end.js';
 import type { Material } from './material.js';
 import { Running } from './programs.js';
 
+const END_MS = 5000;
 const SCRIPT = fileURLToPath(new URL('./end.js', import.meta.url));
 
 export class Ours implements Contender {
@@ -60,7 +61,7 @@ class EndProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.running.isRunning) await this.call('close').catch(() => {});
     if (this.running.child.connected) this.running.child.disconnect();
-    await this.running.stop();
+    await this.running.stop(END_MS);
   }
 }
 

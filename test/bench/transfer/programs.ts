@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
-import { sleep, systemClock } from '../../../protocol/runtime/clock.js';
+import { sleep, startDeadline, systemClock } from '../../../protocol/runtime/clock.js';
 
 const STOP_MS = 10_000;
 const SAMPLE_MS = 50;
@@ -59,14 +59,23 @@ export class Running {
     if (code !== 0) throw this.failure(`ended with ${code}`);
   }
 
-  /** Asked first, then killed. */
-  async stop(): Promise<void> {
+  /** Given time to end by itself, asked, then killed. */
+  async stop(graceMs = 0): Promise<void> {
+    if (graceMs > 0) {
+      const limit = startDeadline(systemClock, graceMs);
+      await Promise.race([this.exited, aborted(limit.signal)]);
+      limit.cancel();
+    }
     if (!this.isRunning) return;
     this.child.kill('SIGTERM');
     const cancel = systemClock.after(STOP_MS, () => void this.child.kill('SIGKILL'));
     await this.exited;
     cancel();
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 export function run(path: string, args: readonly string[], environment: NodeJS.ProcessEnv = process.env): Running {
@@ -80,7 +89,9 @@ export async function freePort(): Promise<number> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))));
+      server.close(() =>
+        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
     });
   });
 }

@@ -56,6 +56,8 @@ describe('docs/ERRORS.md', () => {
   });
 
   it('every error says something in a sentence', () => {
-    expect(errors.filter(({ say }) => !/^(?:--|[A-Z"{]).*[.?!})]$/.test(say)).map(({ code, say }) => `${code}: ${say}`)).toEqual([]);
+    expect(
+      errors.filter(({ say }) => !/^(?:--|[A-Z"{]).*[.?!})]$/.test(say)).map(({ code, say }) => `${code}: ${say}`),
+    ).toEqual([]);
   });
 });

@@ -21,7 +21,11 @@ export function textOf(file: string): string {
 
 /** A table cell: one line, with what would end the cell or open a tag made harmless. */
 export function cell(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ').replaceAll('|', '\\|').replaceAll('<', '&lt;').trim();
+  return text
+    .replace(/\s*\n\s*/g, ' ')
+    .replaceAll('|', '\\|')
+    .replaceAll('<', '&lt;')
+    .trim();
 }
 
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {

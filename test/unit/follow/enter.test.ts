@@ -198,7 +198,7 @@ describe('an account that is still on its way', () => {
       const answer = await enter(browser, world.ticket(account, { nonceHash: await begin(browser) }));
       expect(answer.statusCode).toBe(503);
       expect(answer.headers['retry-after']).toBe('3');
-      expect(answer.body).toContain('location.replace');
+      expect(answer.body).toContain('<script src="/static/galaxy-node/again.js" data-seconds="3" defer>');
       expect(answer.body).toContain(`${NETWORK}/network/go?to=`);
       expect(browser.cookies.has('galaxysession')).toBe(false);
     },

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { InjectOptions } from 'fastify';
+import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import { Accounts } from '../../../node/accounts/accounts.js';
 import { openSealer } from '../../../node/accounts/api-keys.js';
 import { CurrentDirectory } from '../../../node/accounts/current-directory.js';
@@ -23,6 +23,7 @@ import { NodeStatus } from '../../../node/node-status.js';
 import { NODE_OPTIONS, type NodeOptions } from '../../../node/options.js';
 import type { DatasetDurability } from '../../../node/replication/replication.js';
 import { createWeb } from '../../../node/web/web.js';
+import type { Draft, JsonObject } from '../../../protocol/log/entry.js';
 import { createSegmentTrust } from '../../../protocol/log/segment-trust.js';
 import { openAccountLog } from '../../../protocol/log/store-account-log.js';
 import { systemClock } from '../../../protocol/runtime/clock.js';
@@ -124,7 +125,8 @@ export interface World {
   statuses: Map<string, HomeStatus>;
   facts: { network: NetworkFacts | undefined; durability: DatasetDurability };
   tickets(): Tickets;
-  inject(options: InjectOptions): ReturnType<ApiServer['app']['inject']>;
+  append(account: string, type: Draft['type'], payload: JsonObject): Promise<unknown>;
+  inject(options: InjectOptions): Promise<LightMyRequestResponse>;
   browser(): Browser;
   /** Signed up here; its id. */
   signUp(browser: Browser, person?: typeof ada): Promise<string>;
@@ -272,6 +274,7 @@ export async function openWorld(settings: { alone?: boolean; options?: Partial<N
     statuses,
     facts,
     tickets: openTickets,
+    append: (account, type, payload) => accountLog.append(account, () => [{ type, payload }]),
     inject,
     browser: () => new Browser(inject),
     async signUp(browser, person = ada) {

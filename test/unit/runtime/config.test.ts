@@ -39,6 +39,22 @@ describe('configuration', () => {
     expect(() => load(undefined, {}, { nonsense: 1 })).toThrow(/"nonsense" in the command line/);
   });
 
+  it('takes no name that every object has for an option', () => {
+    for (const name of ['constructor', '__proto__', 'toString']) {
+      expect(() => load(`"${name}": 1`), name).toThrow(/Unknown option/);
+    }
+  });
+
+  it('refuses an option that stands there twice, nested and dotted', () => {
+    expect(() => load('jobs: {slots: 3}\njobs.slots: 4')).toThrow(/"jobs\.slots" stands twice/);
+  });
+
+  it('does not take half of a broken text from the environment', () => {
+    const list = option(z.array(z.string()), [], 'Names.');
+    expect(fromText(list, '[a, b]')).toEqual(['a', 'b']);
+    expect(list.schema.safeParse(fromText(list, '[a, b')).success).toBe(false);
+  });
+
   it('names the option and the source of a bad value', () => {
     expect(() => load('jobs.slots: many')).toThrow(/"jobs\.slots" in .*\.yml/);
     expect(() => load(undefined, { T_JOBS_SLOTS: '0' })).toThrow(/T_JOBS_SLOTS/);

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { DataFolder } from '../../../protocol/runtime/data-folder.js';
+import { DataFolder, writeDurably } from '../../../protocol/runtime/data-folder.js';
 import { scratchFolder } from '../../support/processes.js';
 
 const scratch = scratchFolder();
@@ -68,5 +68,58 @@ describe('the data folder', () => {
     DataFolder.create(path, identity);
     writeFileSync(join(path, 'process.lock'), JSON.stringify({ pid: process.pid, started: '1' }));
     expect(DataFolder.running(path)).toBeUndefined();
+  });
+
+  it('does not remove the lock of another process that was faster', () => {
+    const path = fresh();
+    const folder = DataFolder.create(path, identity);
+    folder.lock('t');
+    writeFileSync(join(path, 'process.lock'), JSON.stringify({ pid: process.ppid, started: 'x' }));
+    folder.unlock();
+    expect(existsSync(join(path, 'process.lock'))).toBe(true);
+  });
+
+  it('never counts a start twice, also when a command used the folder in between', () => {
+    const path = fresh();
+    const first = DataFolder.create(path, identity);
+    const second = DataFolder.open(path, 'node');
+    expect(second.lock('t').boot).toBe(1);
+    second.unlock();
+    expect(first.lock('t').boot).toBe(2);
+    first.unlock();
+    expect(first.lock('t').boot).toBe(3);
+    first.unlock();
+  });
+
+  it('keeps its start time beside the control socket', () => {
+    const path = fresh();
+    const folder = DataFolder.create(path, identity);
+    folder.lock('t');
+    const before = DataFolder.running(path);
+    folder.announceControl('/somewhere');
+    expect(DataFolder.running(path)).toEqual({ ...before, control: '/somewhere' });
+    folder.unlock();
+  });
+});
+
+describe('a durable write', () => {
+  it('leaves the old file whole and nothing beside it when it fails', () => {
+    const path = fresh();
+    mkdirSync(path);
+    writeDurably(path, 'a.json', 'old');
+    // A folder in the file's place: the rename fails after everything was written.
+    mkdirSync(join(path, 'b.json', 'inside'), { recursive: true });
+    expect(() => writeDurably(path, 'b.json', 'new')).toThrow(/cannot be written/);
+    expect(readdirSync(path).sort()).toEqual(['a.json', 'b.json']);
+    expect(readFileSync(join(path, 'a.json'), 'utf8')).toBe('old');
+  });
+
+  it('gives the file its own permissions, whatever an interrupted one left', () => {
+    const path = fresh();
+    mkdirSync(path);
+    writeFileSync(join(path, 'key.tmp'), 'half', { mode: 0o644 });
+    writeDurably(path, 'key', 'secret');
+    expect(statSync(join(path, 'key')).mode & 0o777).toBe(0o600);
+    expect(existsSync(join(path, 'key.tmp'))).toBe(false);
   });
 });
