@@ -130,6 +130,17 @@ dataFlags(program.command('peers'))
     }, flags),
   );
 
+dataFlags(program.command('stop'))
+  .description('Stop the coordinator; nodes go on serving and find it again when it starts.')
+  .addHelpText('after', '\nExample:\n  $ galaxy-coordinator stop\n')
+  .action((flags: CommonFlags) =>
+    runCommand(async () => {
+      await ask(flags, 'stop', {});
+      printResult(flags, { stopped: true }, () => ['The coordinator is stopping.']);
+      return 0;
+    }, flags),
+  );
+
 dataFlags(program.command('revoke'))
   .description('Shut a node out of the network, at once and for ever.')
   .argument('<peer>', 'its PeerId or its name')

@@ -194,10 +194,10 @@ dataFlags(program.command('drain'))
   .description('Hand everything over to the other nodes, then exit 0 with a receipt.')
   .option('--dry-run', 'only say what would be handed over, and whether it can be')
   .option('--accept-copies <n>', 'be content with fewer verified holders than the network wants', parsePositive)
-  .option('--now', 'ignore bandwidth caps and hours')
+  .option('--cancel', 'call a drain off that is under way; the node serves again')
   .option('--abandon', 'exit at the deadline even when something is not safe (exit code 1)')
   .addHelpText('after', '\nExample:\n  $ galaxy-node drain --dry-run\n  $ galaxy-node drain\n')
-  .action((flags: CommonFlags & { dryRun?: boolean; acceptCopies?: number; now?: boolean; abandon?: boolean }) =>
+  .action((flags: CommonFlags & { dryRun?: boolean; acceptCopies?: number; cancel?: boolean; abandon?: boolean }) =>
     runCommand(async () => {
       const { folder } = optionsOf(flags);
       const bar = progressBar('draining');
@@ -205,7 +205,12 @@ dataFlags(program.command('drain'))
       const answer = (await callControl(
         folder,
         'drain',
-        { dryRun: flags.dryRun ?? false, acceptCopies: flags.acceptCopies ?? null, abandon: flags.abandon ?? false },
+        {
+          dryRun: flags.dryRun ?? false,
+          acceptCopies: flags.acceptCopies ?? null,
+          abandon: flags.abandon ?? false,
+          cancel: flags.cancel ?? false,
+        },
         (progress) => {
           if (progress.step !== step && !flags.json) process.stderr.write(`${String(progress.say ?? progress.step)}\n`);
           step = String(progress.step);
@@ -262,7 +267,7 @@ dataFlags(user.command('passwd'))
       const password = await askPassword({ fromStdin: flags.passwordStdin ?? false, confirm: true });
       await beside(flags, 'user-passwd', { login, password });
       printResult(flags, { changed: true }, () => [
-        `The password of ${login} was changed; open sessions stay signed in.`,
+        `The password of ${login} was changed; whoever was signed in with the old one is signed out.`,
       ]);
       return 0;
     }, flags),

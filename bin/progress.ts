@@ -59,6 +59,7 @@ class TerminalBar implements ProgressBar {
 
   end(): void {
     if (this.started) this.bar.stop();
+    this.started = false;
   }
 }
 
@@ -81,6 +82,7 @@ class PlainLines implements ProgressBar {
 
   end(): void {
     if (this.last) process.stderr.write(`${this.last}\n`);
+    this.last = '';
   }
 }
 

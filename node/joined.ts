@@ -21,8 +21,7 @@ import type { NetworkRecord } from './network-record.js';
 import { writeNetworkRecord } from './network-record.js';
 import type { NetworkFacts } from './node-status.js';
 import { HandoverClient } from './peers/handover-client.js';
-import { Network } from './peers/network.js';
-import type { DigestFields } from './peers/registration.js';
+import { Network, type NodeLoad } from './peers/network.js';
 import { BlobReplicator } from './replication/blob-replicator.js';
 import type { CurrentHolders } from './replication/current-holders.js';
 import type { Ledger } from './replication/ledger.js';
@@ -38,7 +37,7 @@ export interface JoinedDeps {
   holders: CurrentHolders;
   uploads: LeavingDeps['uploads'];
   gate: DrainGate;
-  digest: () => Omit<DigestFields, 'logPartners' | 'heads'>;
+  digest: () => NodeLoad;
   acceptTunnel: (stream: ByteStream) => Promise<void>;
   onClone: (refusal: DomainError) => void;
 }
@@ -117,7 +116,7 @@ export class Joined implements Part {
     this.lifecycle = new Lifecycle({ log: logger });
     const placement = { domain: record.name, maySendTo: options['replication.maySendTo'] };
     this.logReplicator = new LogReplicator(
-      { log, ledger, lane: network.lanes, holders: network.peers, clock, random, logger },
+      { log, ledger, leases, lane: network.lanes, holders: network.peers, clock, random, logger },
       { ...placement, peerId: core.key.peerId, partners: LOG_PARTNERS, paused: options['replication.paused'] },
     );
     this.blobReplicator = new BlobReplicator(

@@ -7,7 +7,7 @@
  * Core never imports a door; where it needs one, it owns a small interface and this file hands the door in.
  */
 import { totalmem } from 'node:os';
-import { deadline } from '../protocol/runtime/clock.js';
+import { deadline, sleep } from '../protocol/runtime/clock.js';
 import { ControlServer } from '../protocol/runtime/control.js';
 import type { DataFolder } from '../protocol/runtime/data-folder.js';
 import { defineErrors } from '../protocol/runtime/errors.js';
@@ -58,6 +58,8 @@ const nodeErrors = defineErrors('node', {
   },
 });
 
+/** How long the first try to register may keep users waiting. */
+const FIRST_TRY_MS = 8000;
 /** How long a join waits until this node is listed as serving. */
 const REGISTER_WAIT_MS = 20_000;
 
@@ -304,13 +306,15 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
       holders,
       digest: () => {
         const { queued, running, slots } = jobs.counts();
+        const { atRisk } = replication.status();
         return {
           state: drain.state,
           slots,
           queued,
           running,
           freeBytes: blobs.usage().freeBytes,
-          atRiskBytes: replication.status().atRisk.bytes,
+          atRiskBytes: atRisk.bytes,
+          atRiskAgeMs: atRisk.oldestAgeMs,
           publicUrl: options.publicUrl,
         };
       },
@@ -340,6 +344,9 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
   lifecycle.add('network', {
     start: async () => {
       if (membership.record) await join(membership.record);
+      // Accounts may have moved while this node was off: nobody is served an old view of one before the coordinator was
+      // asked, or found to be away.
+      if (joined) await Promise.race([joined.network.registration.tried, sleep(clock, FIRST_TRY_MS)]);
       open();
     },
     stop: async () => {
@@ -409,9 +416,16 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
     stop: () => lifecycle.stop(),
     terminate: async () => {
       if (joined === undefined) return lifecycle.stop();
-      await drain.begin();
-      await done;
-      await lifecycle.stop();
+      const ended = drain.outcome(new AbortController().signal);
+      ended.catch(() => {});
+      try {
+        await drain.begin();
+        // Refused (too few institutions left): the data stays in its folder, and whoever stopped us is told why.
+        const refused = ended.then((end) => (end.is === 'refused' ? Promise.reject(end.error) : done));
+        await Promise.race([done, refused]);
+      } finally {
+        await lifecycle.stop();
+      }
     },
     describe,
     done,

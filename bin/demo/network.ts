@@ -25,6 +25,10 @@ export interface DemoOptions {
   logLevel: string;
   /** 0 takes free ports; people get the usual ones. */
   port: number;
+  /** Without URLs of their own the nodes are reached through the network's address alone. */
+  publicUrls?: boolean;
+  /** Further arguments of each node. */
+  nodeArguments?: readonly string[];
 }
 
 export class RunningNode {
@@ -127,9 +131,11 @@ export class DemoNetwork {
       '--init',
       '--json',
       ...['--data', folder, '--name', place.name],
-      ...['--listen', `${place.address}:${port}`, '--public-url', 'listen'],
+      ...['--listen', `${place.address}:${port}`],
+      ...(this.options.publicUrls === false ? [] : ['--public-url', 'listen']),
       ...['--log-level', this.options.logLevel],
       ...['--set', `network.listen=["/ip4/${place.address}/tcp/${peerPort}"]`],
+      ...(this.options.nodeArguments ?? []),
       ...more,
     ]);
     const ready = await program.ready;

@@ -53,19 +53,31 @@ export class Program {
   }
 }
 
+export interface RunOptions {
+  environment?: Record<string, string>;
+  cwd?: string;
+  /** On standard input; without it there is none. */
+  input?: string;
+  /** For Node itself, before the program. */
+  nodeFlags?: string[];
+}
+
 const running = new Set<Program>();
 
 export function runProgram(
   name: 'galaxy-node' | 'galaxy-coordinator' | 'demo',
   args: string[],
-  options: { environment?: Record<string, string>; cwd?: string } = {},
+  options: RunOptions = {},
 ): Program {
-  const child = spawn(process.execPath, [join(root, 'dist/bin', `${name}.js`), ...args], {
+  const child = spawn(process.execPath, [...(options.nodeFlags ?? []), join(root, 'dist/bin', `${name}.js`), ...args], {
     cwd: options.cwd ?? root,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...options.environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     detached: true,
   });
+  // A command that refuses before it reads its input closes the pipe.
+  child.stdin?.once('error', () => {});
+  child.stdin?.end(options.input);
   let announce: (ready: Ready) => void = () => {};
   let refuse: (error: Error) => void = () => {};
   const ready = new Promise<Ready>((resolve, reject) => {
@@ -93,7 +105,7 @@ export function runProgram(
 export async function runToEnd(
   name: 'galaxy-node' | 'galaxy-coordinator' | 'demo',
   args: string[],
-  options: { environment?: Record<string, string>; cwd?: string } = {},
+  options: RunOptions = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const program = runProgram(name, args, options);
   const { code } = await program.exited;

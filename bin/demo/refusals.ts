@@ -53,8 +53,8 @@ export async function refusals(network: DemoNetwork, report: Report, folder: str
     await eventually('it is listed as revoked and no longer connected', 20_000, async () => {
       const listed = (await network.peers()).find(({ peerId }) => peerId === guest.ready.peerId);
       const status = await guest.command('status');
-      const network = status.network as { registered: boolean } | null;
-      return listed?.state === 'revoked' && network?.registered === false;
+      const belongs = status.network as { registered: boolean } | null;
+      return listed?.state === 'revoked' && belongs?.registered === false;
     });
   });
 }

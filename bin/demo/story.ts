@@ -235,9 +235,8 @@ export class Story {
         late = await visitor.paste(this.has.history, 'written while copying was paused\n', { name: 'late' });
         const done = await visitor.waitForDataset(late.id, 30_000);
         equal(done.state, 'ok', done.misc_info);
-        const status = await home.command('status');
-        const risk = status.atRisk as { blobs: number };
-        if (risk.blobs < 1) throw new Error('nothing is shown as at risk');
+        const { copies } = (await home.command('status')) as { copies: NodeCopies };
+        if (copies.atRisk.objects < 1) throw new Error('nothing is shown as at risk');
       },
     );
     await this.report.check(

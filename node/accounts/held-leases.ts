@@ -5,6 +5,9 @@
  *
  * An account made before joining stays at home here under epoch 0 until the directory has taken it (`grant`), also when
  * its e-mail address is taken elsewhere: accounts are never merged by address.
+ *
+ * Two things that must be done also after a crash stand in the same rows: what follows a take-over (`arriving`), and that
+ * a new home gets what only this node has (`given`). homes.ts does them.
  */
 import { z } from 'zod';
 import type { LeaseSource, WriteLease } from '../../protocol/log/account-log.js';
@@ -14,13 +17,27 @@ import { readJson, type Store } from '../../protocol/runtime/store.js';
 const NS_HELD = 'lease.held';
 const NS_GONE = 'lease.gone';
 
-const held = z.object({ epoch: z.number().int().nonnegative(), token: z.string() });
-const gone = z.object({ epoch: z.number().int().nonnegative(), home: z.string() });
+const held = z.object({
+  epoch: z.number().int().nonnegative(),
+  token: z.string(),
+  arriving: z.boolean().default(false),
+});
+const gone = z.object({
+  epoch: z.number().int().nonnegative(),
+  home: z.string(),
+  /** The new home has everything that is here. */
+  given: z.boolean().default(false),
+});
 export type Gone = z.output<typeof gone>;
+type Held = WriteLease & { arriving: boolean };
 
 export class HeldLeases implements LeaseSource, Part {
-  private readonly held = new Map<string, WriteLease>();
+  private readonly held = new Map<string, Held>();
   private readonly gone = new Map<string, Gone>();
+  /** Grants on their way to the disk. */
+  private readonly granting = new Map<string, { epoch: number; granted: Promise<boolean> }>();
+  /** Lost, and the disk did not take it. */
+  private readonly unsaved = new Set<string>();
   private readonly listeners = new Set<(account: string) => void>();
 
   constructor(
@@ -58,35 +75,91 @@ export class HeldLeases implements LeaseSource, Part {
     return [...this.held.keys()];
   }
 
-  /** The coordinator made this node the home. An epoch that is not above what is known is ignored. */
-  async grant(account: string, epoch: number, token: string): Promise<boolean> {
-    const known = Math.max(this.held.get(account)?.epoch ?? -1, this.gone.get(account)?.epoch ?? -1);
-    if (epoch < known) return false;
-    if (epoch === known && this.held.has(account)) return true;
-    if (epoch === known) return false;
+  /** The highest epoch heard of; -1 when none was. */
+  knownEpoch(account: string): number {
+    return Math.max(
+      this.held.get(account)?.epoch ?? -1,
+      this.gone.get(account)?.epoch ?? -1,
+      this.granting.get(account)?.epoch ?? -1,
+    );
+  }
+
+  /**
+   * The coordinator made this node the home. False for an epoch that is not above what is known; true also when this very
+   * lease is held already. `arriving`: what follows a take-over is still to be done, see `arrived`.
+   */
+  async grant(account: string, epoch: number, token: string, arriving = false): Promise<boolean> {
+    if (this.held.get(account)?.epoch === epoch && this.knownEpoch(account) === epoch) return true;
+    const before = this.granting.get(account);
+    if (before?.epoch === epoch) return before.granted;
+    if (epoch <= this.knownEpoch(account)) return false;
+    const mine = { epoch, granted: this.grantNow(account, epoch, token, arriving) };
+    this.granting.set(account, mine);
+    try {
+      return await mine.granted;
+    } finally {
+      if (this.granting.get(account) === mine) this.granting.delete(account);
+    }
+  }
+
+  private async grantNow(account: string, epoch: number, token: string, arriving: boolean): Promise<boolean> {
     await this.deps.store.commit([
-      { ns: NS_HELD, key: account, value: JSON.stringify({ epoch, token }) },
+      { ns: NS_HELD, key: account, value: JSON.stringify({ epoch, token, arriving }) },
       { ns: NS_GONE, key: account, delete: true },
     ]);
+    // Heard meanwhile that somebody else is the home under a higher epoch: that is on its way to the disk behind this.
+    if (this.knownEpoch(account) > epoch) return false;
     this.gone.delete(account);
-    this.held.set(account, { account, epoch, token });
+    this.unsaved.delete(account);
+    this.held.set(account, { account, epoch, token, arriving });
     this.emit(account);
     return true;
   }
 
-  /** Another node is the home since `epoch`: this one writes no more. */
+  /** Accounts whose take-over was begun and not finished. */
+  arriving(): WriteLease[] {
+    return [...this.held.values()].filter(({ arriving }) => arriving);
+  }
+
+  /** Everything that follows a take-over under this epoch is done. */
+  async arrived(account: string, epoch: number): Promise<void> {
+    const lease = this.held.get(account);
+    if (lease?.epoch !== epoch || !lease.arriving) return;
+    lease.arriving = false;
+    const { token } = lease;
+    await this.deps.store.commit([{ ns: NS_HELD, key: account, value: JSON.stringify({ epoch, token }) }]);
+  }
+
+  /** Another node is the home since `epoch`: this one writes no more. False for an epoch not above what is known. */
   async lose(account: string, epoch: number, home: string): Promise<boolean> {
-    const known = Math.max(this.held.get(account)?.epoch ?? -1, this.gone.get(account)?.epoch ?? -1);
-    if (epoch <= known) return false;
+    const isAgain = this.unsaved.has(account) && this.gone.get(account)?.epoch === epoch;
+    if (epoch <= this.knownEpoch(account) && !isAgain) return false;
     // In memory first: from this moment on nothing is written here, whatever the disk does.
     this.held.delete(account);
-    this.gone.set(account, { epoch, home });
+    this.gone.set(account, { epoch, home, given: false });
+    this.unsaved.add(account);
+    if (!isAgain) this.emit(account);
     await this.deps.store.commit([
       { ns: NS_HELD, key: account, delete: true },
-      { ns: NS_GONE, key: account, value: JSON.stringify({ epoch, home }) },
+      { ns: NS_GONE, key: account, value: JSON.stringify({ epoch, home, given: false }) },
     ]);
-    this.emit(account);
+    if (this.gone.get(account)?.epoch === epoch) this.unsaved.delete(account);
     return true;
+  }
+
+  /** Accounts that went elsewhere, whose new home may lack something that is here. */
+  toGive(): { account: string; epoch: number; home: string }[] {
+    return [...this.gone]
+      .filter(([, { given }]) => !given)
+      .map(([account, { epoch, home }]) => ({ account, epoch, home }));
+  }
+
+  /** The home of that epoch has everything that is here. */
+  async given(account: string, epoch: number): Promise<void> {
+    const known = this.gone.get(account);
+    if (known?.epoch !== epoch || known.given) return;
+    known.given = true;
+    await this.deps.store.commit([{ ns: NS_GONE, key: account, value: JSON.stringify(known) }]);
   }
 
   onChange(listener: (account: string) => void): () => void {
@@ -95,6 +168,6 @@ export class HeldLeases implements LeaseSource, Part {
   }
 
   private emit(account: string): void {
-    for (const listener of this.listeners) listener(account);
+    for (const listener of [...this.listeners]) listener(account);
   }
 }

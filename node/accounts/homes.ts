@@ -46,7 +46,7 @@ export interface LogCourier {
   /** Brings what the peer has of the account and this node lacks; number of entries. */
   pull(peer: string, account: string, signal: AbortSignal): Promise<number>;
   /** Gives the peer what it lacks of the account. */
-  offerAccount(peer: string, account: string, signal: AbortSignal): Promise<number>;
+  offerAccount(peer: string, account: string, signal: AbortSignal): Promise<unknown>;
 }
 
 /** What must follow when an account comes or goes. */

@@ -11,7 +11,7 @@ import type { Host } from '../../protocol/runtime/host.js';
 import type { Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { LogCourier } from '../accounts/homes.js';
-import type { BlobLane, BlobPushResult, LogLane, LogPush } from '../replication/holders.js';
+import type { BlobLane, BlobPushResult, LogLane, LogPush, SegmentLane } from '../replication/holders.js';
 
 type LanesHost = Pick<Host, 'openStream' | 'connect' | 'isConnected' | 'findProviders'>;
 
@@ -34,7 +34,7 @@ export const laneErrors = defineErrors('lane', {
 const DHT_MS = 3000;
 const DHT_SOURCES_MAX = 8;
 
-export class NetworkLanes implements LogLane, BlobLane, LogCourier, Part {
+export class NetworkLanes implements LogLane, SegmentLane, BlobLane, LogCourier, Part {
   /** How blobs that were not here were found, since the start. */
   readonly fetched: FetchCounts = { asked: 0, dht: 0 };
   private readonly exchange: LogExchange;

@@ -29,11 +29,18 @@ import type { HeldLeases } from '../accounts/held-leases.js';
 import type { DrainGate } from '../drain/gate.js';
 import { NODE_NAMESPACE } from '../namespaces.js';
 import type { NetworkRecord } from '../network-record.js';
+import { Heartbeats } from './heartbeats.js';
 import { NetworkLanes } from './lanes.js';
 import { PeerBook } from './peer-book.js';
 import { type DigestFields, Registration, type Welcome } from './registration.js';
 import { RemoteDirectory } from './remote-directory.js';
 import { WrittenHeads } from './written-heads.js';
+
+/** What a node says of itself from second to second. */
+export interface NodeLoad extends Omit<DigestFields, 'logPartners' | 'heads'> {
+  /** Age of the oldest data that is not safe, ms. */
+  atRiskAgeMs: number;
+}
 
 export interface NetworkDeps {
   key: NodeKey;
@@ -49,7 +56,7 @@ export interface NetworkDeps {
   info: FolderInfo;
   record: NetworkRecord;
   /** What changes from second to second. */
-  digest: () => Omit<DigestFields, 'logPartners' | 'heads'>;
+  digest: () => NodeLoad;
   logPartners: () => string[];
   /** Whether a blob has a provider record of its own in the DHT. */
   isLarge: (blob: string) => boolean;
@@ -78,6 +85,7 @@ export class Network implements Part {
   readonly registration: Registration;
   readonly directory: RemoteDirectory;
   readonly lanes: NetworkLanes;
+  readonly heartbeats: Heartbeats;
   private readonly lifecycle: Lifecycle;
   private readonly heads: WrittenHeads;
   private record: NetworkRecord;
@@ -132,6 +140,31 @@ export class Network implements Part {
         await deps.leases.grant(account, epoch, token);
       },
     });
+    this.heartbeats = new Heartbeats(
+      {
+        host,
+        members,
+        clock,
+        log,
+        digest: () => {
+          const { state, slots, queued, running, freeBytes, atRiskBytes, atRiskAgeMs, publicUrl } = deps.digest();
+          return {
+            boot: info.boot,
+            state,
+            publicUrl,
+            location: this.record.location,
+            slots,
+            queued,
+            running,
+            freeBytes,
+            replicationLag: { bytes: atRiskBytes, ageMs: atRiskAgeMs },
+            version: packageVersion(),
+            hearsCoordinator: this.registration.registered,
+          };
+        },
+      },
+      { network: record.network },
+    );
     const bootNonce = randomHex(random, 16);
     this.registration = new Registration(
       {
@@ -153,7 +186,7 @@ export class Network implements Part {
           credential: this.record.credential,
         }),
         digest: () => ({
-          ...deps.digest(),
+          ...withoutAge(deps.digest()),
           logPartners: deps.logPartners().slice(0, 8),
           heads: this.heads.take(HEADS_PER_DIGEST_MAX),
         }),
@@ -177,6 +210,7 @@ export class Network implements Part {
     this.lifecycle.add('host', this.host);
     this.lifecycle.add('peer book', this.peers);
     this.lifecycle.add('lanes', this.lanes);
+    this.lifecycle.add('heartbeats', this.heartbeats);
     this.lifecycle.add('registration', this.registration);
     await this.lifecycle.start();
   }
@@ -309,4 +343,9 @@ export class Network implements Part {
       },
     };
   }
+}
+
+/** The coordinator's digest has bytes only. */
+function withoutAge({ atRiskAgeMs: _, ...load }: NodeLoad): Omit<NodeLoad, 'atRiskAgeMs'> {
+  return load;
 }

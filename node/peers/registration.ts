@@ -72,6 +72,11 @@ export class Registration implements Part {
   private readonly wakeup: Wakeup;
   private readonly listeners = new Set<(registered: boolean) => void>();
   private sequence = 0;
+  private markTried: () => void = () => {};
+  /** Resolves after the first try, whatever came of it. */
+  readonly tried = new Promise<void>((resolve) => {
+    this.markTried = resolve;
+  });
   private isRegistered = false;
   private heard = 0;
   private problem: DomainError | undefined;
@@ -143,6 +148,7 @@ export class Registration implements Part {
         this.deps.log.warn({ reason: describeError(error), failures }, 'not registered with the coordinator');
       }
       this.setRegistered(false);
+      this.markTried();
       const pause = this.problem ? REFUSED_PAUSE_MS : Math.min(5000, backoffMs(failures, this.deps.random.float()));
       await this.wakeup.wait(signal, pause);
     }
@@ -181,6 +187,7 @@ export class Registration implements Part {
       );
       this.sendDigest(channel);
       this.setRegistered(true);
+      this.markTried();
       for await (const message of channel.messages()) {
         this.hear();
         await this.take(message, channel);

@@ -47,6 +47,11 @@ export interface LogLane {
   position(peer: string, writer: string, signal: AbortSignal): Promise<{ position: number; storeId: string }>;
 }
 
+export interface SegmentLane {
+  /** Gives a holder everything of the account that it lacks; resolves after its fsync. */
+  offerAccount(peer: string, account: string, signal: AbortSignal): Promise<{ storeId: string; entries: number }>;
+}
+
 export interface BlobPushResult {
   storeId: string;
   confirmed: BlobId[];

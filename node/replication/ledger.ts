@@ -73,7 +73,7 @@ export class Ledger implements Part {
   /** holder → account → what it has of what others wrote. */
   private readonly foreign = new Map<string, Map<string, Foreign>>();
   private readonly cursors = new Map<string, number>();
-  /** holder → the store that everything it confirmed is in. */
+  /** holder → the store that everything it confirmed is in; '' for more than one, until the older ones lapse. */
   private readonly stores = new Map<string, string>();
   private readonly listeners = new Set<(change: LedgerChange) => void>();
 
@@ -87,19 +87,19 @@ export class Ledger implements Part {
       const [blob, peer] = key.split('/') as [string, string];
       const confirmed = confirmedShape.parse(readJson(bytes));
       this.blobs.get(blob)?.confirmations.push({ peer, ...confirmed });
-      this.stores.set(peer, confirmed.storeId);
+      this.note(peer, confirmed.storeId);
     }
     for await (const [key, bytes] of store.iterate(NS_LOG)) {
       const [writer, peer] = key.split('/') as [string, string];
       const confirmed = logShape.parse(readJson(bytes));
       inner(this.logs, writer).set(peer, confirmed);
-      this.stores.set(peer, confirmed.storeId);
+      this.note(peer, confirmed.storeId);
     }
     for await (const [key, bytes] of store.iterate(NS_FOREIGN)) {
       const [account, peer] = key.split('/') as [string, string];
       const confirmed = foreignShape.parse(readJson(bytes));
       inner(this.foreign, peer).set(account, confirmed);
-      this.stores.set(peer, confirmed.storeId);
+      this.note(peer, confirmed.storeId);
     }
     for await (const [writer, bytes] of store.iterate(NS_CURSOR))
       this.cursors.set(writer, z.number().parse(readJson(bytes)));
@@ -140,7 +140,7 @@ export class Ledger implements Part {
     await this.lapse(peer, storeId);
     const at = this.deps.clock.now();
     await this.deps.store.commit(known.map((blob) => json(NS_CONFIRMED, `${blob}/${peer}`, { storeId, at })));
-    this.stores.set(peer, storeId);
+    this.note(peer, storeId);
     for (const blob of known) {
       const tracked = this.blobs.get(blob) as TrackedBlob;
       tracked.confirmations = [...tracked.confirmations.filter((one) => one.peer !== peer), { peer, storeId, at }];
@@ -155,25 +155,27 @@ export class Ledger implements Part {
   async lapse(peer: string, keepStoreId?: string, only?: BlobId): Promise<number> {
     const known = this.stores.get(peer);
     if (known === undefined || (keepStoreId !== undefined && known === keepStoreId)) return 0;
+    const isGone = (one: { storeId: string } | undefined) => one !== undefined && one.storeId !== keepStoreId;
+    const isGoneHere = (one: Confirmation) => one.peer === peer && isGone(one);
     const blobs: BlobId[] = [];
     for (const blob of only === undefined ? this.blobs.keys() : [only]) {
-      if (this.blobs.get(blob)?.confirmations.some((one) => one.peer === peer)) blobs.push(blob);
+      if (this.blobs.get(blob)?.confirmations.some(isGoneHere)) blobs.push(blob);
     }
     const ops: StoreOp[] = blobs.map((blob) => ({ ns: NS_CONFIRMED, key: `${blob}/${peer}`, delete: true }));
-    const writers = only === undefined ? [...this.logs].filter(([, holders]) => holders.has(peer)) : [];
+    const all = only === undefined;
+    const writers = all ? [...this.logs].filter(([, holders]) => isGone(holders.get(peer))) : [];
     for (const [writer] of writers) ops.push({ ns: NS_LOG, key: `${writer}/${peer}`, delete: true });
-    const accounts = only === undefined ? [...(this.foreign.get(peer)?.keys() ?? [])] : [];
-    for (const account of accounts) ops.push({ ns: NS_FOREIGN, key: `${account}/${peer}`, delete: true });
+    const accounts = all ? [...(this.foreign.get(peer) ?? [])].filter(([, one]) => isGone(one)) : [];
+    for (const [account] of accounts) ops.push({ ns: NS_FOREIGN, key: `${account}/${peer}`, delete: true });
     await this.deps.store.commit(ops);
     for (const blob of blobs) {
       const tracked = this.blobs.get(blob) as TrackedBlob;
-      tracked.confirmations = tracked.confirmations.filter((one) => one.peer !== peer);
+      tracked.confirmations = tracked.confirmations.filter((one) => !isGoneHere(one));
     }
     for (const [, holders] of writers) holders.delete(peer);
-    if (only === undefined) {
-      this.foreign.delete(peer);
-      this.stores.delete(peer);
-    }
+    for (const [account] of accounts) this.foreign.get(peer)?.delete(account);
+    if (all && keepStoreId === undefined) this.stores.delete(peer);
+    else if (all) this.stores.set(peer, keepStoreId as string);
     if (ops.length > 0) this.emit({ blobs, log: writers.length > 0 });
     return ops.length;
   }
@@ -197,7 +199,7 @@ export class Ledger implements Part {
     await this.lapse(peer, storeId);
     const confirmation: LogConfirmation = { position, storeId, at: this.deps.clock.now() };
     await this.deps.store.commit([json(NS_LOG, `${writer}/${peer}`, confirmation)]);
-    this.stores.set(peer, storeId);
+    this.note(peer, storeId);
     inner(this.logs, writer).set(peer, confirmation);
     this.emit({ blobs: [], log: true });
   }
@@ -211,7 +213,7 @@ export class Ledger implements Part {
     await this.lapse(peer, storeId);
     const confirmation: Foreign = { storeId, digest };
     await this.deps.store.commit([json(NS_FOREIGN, `${account}/${peer}`, confirmation)]);
-    this.stores.set(peer, storeId);
+    this.note(peer, storeId);
     inner(this.foreign, peer).set(account, confirmation);
   }
 
@@ -241,6 +243,11 @@ export class Ledger implements Part {
   onChange(listener: (change: LedgerChange) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  private note(peer: string, storeId: string): void {
+    const known = this.stores.get(peer);
+    this.stores.set(peer, known === undefined || known === storeId ? storeId : '');
   }
 
   private emit(change: LedgerChange): void {

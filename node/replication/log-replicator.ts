@@ -1,18 +1,20 @@
 /**
- * Sends this node's journals to the repository and to two log partners. One loop per partner, woken by appends; a
- * confirmation is one integer per writer and holder: the highest contiguous journal position that is fsynced there.
- * Logs are small and come first: no bandwidth cap and no hours hold for them.
+ * Sends this node's journals to the repository and to two log partners, then what other nodes wrote for accounts that
+ * are at home here. One loop per partner, woken by appends; a confirmation is one integer per writer and holder: the
+ * highest contiguous journal position that is fsynced there. Logs are small and come first: no bandwidth cap and no hours
+ * hold for them.
  */
 import type { AccountLog, SegmentRun } from '../../protocol/log/account-log.js';
 import { type SegmentKey, segmentKeyText } from '../../protocol/log/entry.js';
-import type { Clock } from '../../protocol/runtime/clock.js';
-import { deadline } from '../../protocol/runtime/clock.js';
+import { type Clock, sleep, startDeadline } from '../../protocol/runtime/clock.js';
 import { describeError } from '../../protocol/runtime/errors.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Random } from '../../protocol/runtime/random.js';
 import { LIMITS } from '../../protocol/wire/limits.js';
-import type { Holders, LogLane, LogPush } from './holders.js';
+import type { HeldLeases } from '../accounts/held-leases.js';
+import { ForeignSegments } from './foreign-segments.js';
+import type { Holders, LogLane, LogPush, SegmentLane } from './holders.js';
 import type { Ledger } from './ledger.js';
 import { place } from './placement.js';
 import { backoffMs, Wakeup } from './wakeup.js';
@@ -27,6 +29,7 @@ export interface LogReplicatorOptions {
 }
 
 const ITEMS_PER_PUSH = 512;
+/** Of entries, and of what goes with each run; base64 makes a third more of it. */
 const BYTES_PER_PUSH = LIMITS.log.messageBytesMax / 4;
 
 interface Worker {
@@ -38,13 +41,15 @@ export class LogReplicator implements Part {
   private readonly background: Background;
   private readonly workers = new Map<string, Worker>();
   private readonly releases: (() => void)[] = [];
+  private readonly foreign: ForeignSegments;
   private paused: boolean;
 
   constructor(
     private readonly deps: {
       log: AccountLog;
       ledger: Ledger;
-      lane: LogLane;
+      leases: Pick<HeldLeases, 'current' | 'onChange'>;
+      lane: LogLane & SegmentLane;
       holders: Holders;
       clock: Clock;
       random: Random;
@@ -54,13 +59,16 @@ export class LogReplicator implements Part {
   ) {
     this.background = new Background({ log: deps.logger });
     this.paused = options.paused;
+    this.foreign = new ForeignSegments(deps);
   }
 
   async start(): Promise<void> {
     this.releases.push(
-      this.deps.log.onApplied(({ own }) => {
-        if (own) this.wakeAll();
+      this.deps.log.onApplied(({ account, own }) => {
+        if (!own) this.cameIn(account);
+        else this.wakeAll();
       }),
+      this.deps.leases.onChange((account) => this.cameIn(account)),
       this.deps.holders.onChange(() => this.assign()),
     );
     this.assign();
@@ -113,6 +121,13 @@ export class LogReplicator implements Part {
     });
   }
 
+  /** What others wrote for an account that is at home here. */
+  private cameIn(account: string): void {
+    if (this.deps.leases.current(account) === undefined) return;
+    this.foreign.changed(account);
+    this.wakeAll();
+  }
+
   private assign(): void {
     const holders = this.deps.holders.list();
     const repositories = holders.filter((holder) => holder.kind === 'repository' && holder.connected);
@@ -148,7 +163,9 @@ export class LogReplicator implements Part {
     const asked = new Set<string>();
     while (!signal.aborted) {
       try {
-        const more = !this.paused && (await this.sendWhatWaits(peer, asked, signal));
+        const more =
+          !this.paused &&
+          ((await this.sendWhatWaits(peer, asked, signal)) || (await this.foreign.sendNext(peer, signal)));
         failures = 0;
         if (!more) await worker.wakeup.wait(signal);
       } catch (error) {
@@ -157,59 +174,89 @@ export class LogReplicator implements Part {
         // Ask again where the holder stands: it may have restarted or been set up anew.
         asked.clear();
         this.deps.logger.warn({ peer, reason: describeError(error), failures }, 'a log partner could not be reached');
-        await worker.wakeup.wait(signal, backoffMs(failures, this.deps.random.float()));
+        // An append does not cut this short: a busy node would knock at every change.
+        await sleep(this.deps.clock, backoffMs(failures, this.deps.random.float()), signal).catch(() => {});
       }
     }
   }
 
   private async sendWhatWaits(peer: string, asked: Set<string>, signal: AbortSignal): Promise<boolean> {
+    const { lane, ledger, log } = this.deps;
     let sent = false;
-    for (const { writer, last } of await this.deps.log.writers()) {
+    for (const { writer, last } of await log.writers()) {
       if (!asked.has(writer)) {
-        const { position, storeId } = await this.deps.lane.position(
-          peer,
-          writer,
-          deadline(LIMITS.log.deadlineMs, signal),
-        );
-        await this.deps.ledger.lapse(peer, storeId);
-        await this.deps.ledger.confirmLog(writer, peer, position, storeId);
+        const { position, storeId } = await this.limited(signal, (limit) => lane.position(peer, writer, limit));
+        await this.confirm(writer, peer, position, storeId);
         asked.add(writer);
       }
-      const position = this.deps.ledger.logConfirmation(writer, peer)?.position ?? 0;
+      const position = ledger.logConfirmation(writer, peer)?.position ?? 0;
       if (position >= last) continue;
       const push = await this.nextPush(writer, position);
       if (push === undefined) continue;
-      const answer = await this.deps.lane.push(peer, push, deadline(LIMITS.log.deadlineMs, signal));
-      await this.deps.ledger.confirmLog(writer, peer, answer.position, answer.storeId);
+      const answer = await this.limited(signal, (limit) => lane.push(peer, push, limit));
+      await this.confirm(writer, peer, answer.position, answer.storeId);
       sent = true;
     }
     return sent;
   }
 
-  /** The next stretch of the journal: whole runs of each segment it touches, as many positions as they cover. */
+  private async confirm(writer: string, peer: string, position: number, storeId: string): Promise<void> {
+    if ((await this.deps.ledger.lapse(peer, storeId)) > 0) this.foreign.forget(peer);
+    await this.deps.ledger.confirmLog(writer, peer, position, storeId);
+  }
+
+  private async limited<T>(signal: AbortSignal, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
+    const limit = startDeadline(this.deps.clock, LIMITS.log.deadlineMs, signal);
+    try {
+      return await work(limit.signal);
+    } finally {
+      limit.cancel();
+    }
+  }
+
+  /**
+   * The next stretch of the journal: of each segment that it touches what it needs, and as many positions as that covers.
+   * Room is shared out evenly among the segments, or two busy accounts would take turns at one entry a push.
+   */
   private async nextPush(writer: string, after: number): Promise<LogPush | undefined> {
     const items = await this.deps.log.journal(writer, after + 1, ITEMS_PER_PUSH);
-    const segments = new Map<string, { key: SegmentKey; from: number }>();
+    const segments = new Map<string, { key: SegmentKey; from: number; through: number }>();
     for (const { key, seq } of items) {
       const name = segmentKeyText(key);
-      if (!segments.has(name)) segments.set(name, { key, from: seq });
+      const before = segments.get(name);
+      if (before === undefined) segments.set(name, { key, from: seq, through: seq });
+      else before.through = seq;
     }
     const covered = new Map<string, number>();
     const runs: SegmentRun[] = [];
     let room = BYTES_PER_PUSH;
-    for (const [name, { key, from }] of segments) {
+    let left = segments.size;
+    for (const [name, { key, from, through }] of segments) {
       if (room <= 0) break;
-      const run = await this.deps.log.read(key, from, room);
+      const run = await this.deps.log.read(key, from, Math.ceil(room / left), through);
       if (run === undefined || run.entries.length === 0) break;
+      const bytes = bytesOf(run);
+      // The first one goes whatever it weighs; one entry and what belongs to it fit a message.
+      if (runs.length > 0 && bytes > 2 * room) break;
       runs.push(run);
       covered.set(name, run.from + run.entries.length - 1);
-      room -= run.entries.reduce((sum, bytes) => sum + bytes.byteLength, 0);
+      room -= bytes;
+      left -= 1;
     }
     let through = after;
     for (const { key, seq, position } of items) {
       if ((covered.get(segmentKeyText(key)) ?? 0) < seq) break;
       through = position;
     }
-    return through > after ? { writer, after, through, runs } : undefined;
+    if (through === after) return undefined;
+    // What lies behind the first gap would be sent for nothing.
+    const needed = new Set(items.filter(({ position }) => position <= through).map(({ key }) => segmentKeyText(key)));
+    return { writer, after, through, runs: runs.filter(({ key }) => needed.has(segmentKeyText(key))) };
   }
+}
+
+/** As it travels, before base64. */
+function bytesOf({ lease, base, head, entries }: SegmentRun): number {
+  const around = lease.length + head.length + JSON.stringify(base).length + 200;
+  return entries.reduce((sum, entry) => sum + entry.byteLength, around);
 }

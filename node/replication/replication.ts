@@ -9,7 +9,7 @@ import { contentOf } from '../../protocol/account/records.js';
 import type { BlobId } from '../../protocol/blobs/blob.js';
 import type { AccountLog } from '../../protocol/log/account-log.js';
 import type { Entry, JsonValue } from '../../protocol/log/entry.js';
-import type { Clock } from '../../protocol/runtime/clock.js';
+import { type Clock, sleep } from '../../protocol/runtime/clock.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import { type Holders, servingDomains } from './holders.js';
@@ -31,10 +31,13 @@ export interface ReplicationStatus extends DurabilityCount {
 }
 
 const ITEMS_PER_STEP = 500;
+/** A full disk is the usual reason. */
+const RETRY_MS = 2000;
 
 export class Replication implements Part {
   private readonly background: Background;
   private readonly wakeup: Wakeup;
+  /** writer → last position of its journal. */
   private readonly ownLast = new Map<string, number>();
   private readonly releases: (() => void)[] = [];
 
@@ -62,9 +65,19 @@ export class Replication implements Part {
     );
     await this.catchUp();
     this.background.run('track blobs', async (signal) => {
+      let failures = 0;
       while (!signal.aborted) {
-        await this.catchUp();
-        await this.wakeup.wait(signal);
+        try {
+          await this.wakeup.wait(signal);
+          await this.catchUp();
+          failures = 0;
+        } catch (error) {
+          if (signal.aborted) return;
+          failures += 1;
+          this.deps.logger.error({ err: error, failures }, 'blobs could not be noted as to be copied; tried again');
+          await sleep(this.deps.clock, RETRY_MS, signal).catch(() => {});
+          this.wakeup.wake();
+        }
       }
     });
   }
@@ -74,8 +87,11 @@ export class Replication implements Part {
     await this.background.stop();
   }
 
-  /** Answerable for everything the account names, also for what others wrote: after a take-over or a merge. */
-  async adopt(view: AccountView): Promise<void> {
+  /**
+   * Answerable for everything the account names, also for what others wrote: after a take-over or a merge. Returns the
+   * blobs that are new to the ledger: who has them already is not known yet.
+   */
+  async adopt(view: AccountView): Promise<BlobId[]> {
     const blobs = new Map<BlobId, number>();
     for (const job of view.list('job')) {
       for (const content of Object.values(job.outcome?.outputs ?? {}))
@@ -87,7 +103,7 @@ export class Replication implements Part {
     }
     for (const dataset of view.list('dataset'))
       for (const file of dataset.content?.files ?? []) blobs.set(file.blob, file.size);
-    await this.deps.ledger.track([...blobs].map(([blob, size]) => ({ blob, size })));
+    return this.deps.ledger.track([...blobs].map(([blob, size]) => ({ blob, size })));
   }
 
   status(): ReplicationStatus {

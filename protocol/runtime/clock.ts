@@ -40,6 +40,11 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/** Lets everything else that is ready run first: long work in memory is cut by it. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** A signal that aborts after `ms`, or with any of the given signals. */
 export function deadline(ms: number, ...signals: (AbortSignal | undefined)[]): AbortSignal {
   const given = signals.filter((signal): signal is AbortSignal => signal !== undefined);

@@ -85,7 +85,7 @@ describe('the web client', () => {
     await page.locator('#btn-new:visible').first().click();
     await page.fill('textarea.upload-text-content', TABLE);
     await page.locator('#btn-start:visible').first().click();
-    await page.locator('.upload-row .upload-icon-button.fa-check, .upload-row-status-success').first().waitFor();
+    await page.getByText('100%').nth(1).waitFor();
     await item(1, 'ok').waitFor();
     await item(2, 'ok').waitFor();
     await browser.screenshot('3-uploaded');
@@ -144,7 +144,7 @@ describe('the web client', () => {
   it('lists the history with its name and owner', async () => {
     const { page } = browser;
     await page.goto(`${url}/histories/list`);
-    await page.locator('[id^="g-card-title-text"]', { hasText: 'Phage lambda' }).first().waitFor();
+    await page.locator('[id^="g-card-"]', { hasText: 'Phage lambda' }).filter({ visible: true }).first().waitFor();
     await browser.screenshot('9-histories');
     const list = await page.evaluate(async () => (await fetch('/api/histories?view=summary&keys=username')).json());
     expect(list).toMatchObject([{ name: 'Phage lambda', count: 3, username: USER.username }]);
@@ -152,17 +152,22 @@ describe('the web client', () => {
 
   it('opens a dataset by its address, on each of its tabs', async () => {
     const { page } = browser;
-    const id = (await item(3).getAttribute('id'))?.replace(/^dataset-/, '');
+    const [uploaded, id] = await Promise.all(
+      [1, 3].map(async (hid) => (await item(hid).getAttribute('id'))?.slice(-16)),
+    );
     const answer = await page.goto(`${url}/datasets/${id}/preview`);
     expect(answer?.headers()['content-type']).toContain('text/html');
     await page.frameLocator('iframe[name="frame"]').getByText('nu1').waitFor();
     await page.goto(`${url}/datasets/${id}/details`);
     await page.getByText('Job Information').waitFor();
-    await page.getByText('Command Line').waitFor();
+    await page.getByText('Command Line', { exact: true }).waitFor();
     await browser.screenshot('10-details');
-    expect(await page.locator('body').textContent()).not.toContain('[object Object]');
+    expect(await page.evaluate('document.body.innerText')).not.toContain('[object Object]');
+    await page.goto(`${url}/datasets/${uploaded}/details`);
+    await page.getByText('Job Information').waitFor();
+    expect(await page.evaluate('document.body.innerText')).not.toContain('[object Object]');
     await page.goto(`${url}/datasets/${id}/edit`);
-    await page.locator('#dataset-edit-attributes, [data-label="Name"], input').first().waitFor();
+    await page.getByText('Edit Dataset Attributes').first().waitFor();
     await browser.screenshot('11-edit');
   });
 

@@ -21,7 +21,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 /** Generous: two cores may be shared with a build. */
-export const PAGE_WAIT_MS = 45_000;
+export const PAGE_WAIT_MS = 15_000;
 
 /** What a page did not manage. `what` is one line, for the message of a failed test. */
 export interface PageProblem {

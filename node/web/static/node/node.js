@@ -57,13 +57,14 @@ function drawSafety({ copies, network: joined, waitingElsewhere }) {
   const { accepted, safe, atRisk, wanted, logEntriesAtRisk } = copies;
   const others = wanted === 1 ? 'one other place' : `${wanted} other places`;
   let sentence;
-  if (accepted.objects === 0 && logEntriesAtRisk === 0) sentence = 'Nothing is stored here yet.';
+  if (accepted.objects === 0 && (!joined || logEntriesAtRisk === 0)) sentence = 'No data is stored here yet.';
   else if (!joined) sentence = `Everything (${bytes(accepted.bytes)}) is on this machine only.`;
   else if (atRisk.objects === 0 && logEntriesAtRisk === 0) sentence = `Everything is safe: it is in ${others} too.`;
   else if (atRisk.objects === 0)
     sentence = `All data is safe; ${counted(logEntriesAtRisk, 'change')} are being copied.`;
   else sentence = `${bytes(atRisk.bytes)} are not copied to enough other places yet.`;
   say('safety-say', sentence);
+  for (const id of ['safety-bar', 'safety-figures', 'safety-words']) show(id, Boolean(joined));
   fill('safety-bar', [safe.bytes, atRisk.bytes], () => {
     const part = (className, share) => {
       const span = make('span', '', { className });
@@ -106,7 +107,7 @@ function drawMine({ name, items }, joined) {
   show('mine', items.length > 0);
   fill('mine-rows', [items, joined], () =>
     items.map(({ id, hid, name: title, bytes: size, state, holders, copies }) => {
-      const [kind, word] = STATES[state];
+      const [kind, word] = joined || state === 'accepted' ? STATES[state] : ['', 'saved'];
       const have = state === 'at-risk' && joined ? ` (${holders.length} of ${copies})` : '';
       const at = holders.map((holder) => holder.name).join(', ');
       return make('tr', [

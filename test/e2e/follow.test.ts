@@ -1,0 +1,277 @@
+/**
+ * The promise of the whole: a page of the genuine client, left alone, goes on when its node drains and when it dies. Real
+ * processes and a real browser; once with nodes that have addresses of their own, where the window moves, and once with
+ * nodes that are reached through the network's address alone, where it stays. Everything that the page showed meanwhile is
+ * written down: a moment of sign-in or a message of an error would fail it.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Locator } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { COORDINATOR_ADDRESS, DemoNetwork, PLACES, type RunningNode } from '../../bin/demo/network.js';
+import { type Expected, TestBrowser } from '../support/chromium.js';
+import { endAllPrograms, type Program, runProgram, scratchFolder } from '../support/processes.js';
+import { itWith } from '../support/programs.js';
+import { CHEAP_PASSWORDS, eventually } from '../support/stand-alone.js';
+
+const USER = { email: 'ada@example.org', username: 'ada', password: 'difference engine' };
+/** The promise, and how late a busy machine may be. */
+const FOLLOWS_WITHIN_MS = 15_000;
+const PATIENCE = 4;
+const SAFE_WITHIN_MS = 60_000;
+/** Where the browser is seen from: near the first of the nodes. */
+const VISITOR = { '127.0.0.0/24': '59.33,18.07' };
+
+const withBrowser = itWith('chromium');
+
+interface Kind {
+  name: string;
+  publicUrls: boolean;
+  expected: Expected[];
+}
+
+/** While a node leaves, or lies dead, its page's calls are refused: that is how the page notices. */
+const KINDS: Record<string, Kind> = {
+  'at addresses of their own': {
+    name: 'follow',
+    publicUrls: true,
+    expected: [
+      { matches: /failed response: 410 GET /, because: 'the account has moved' },
+      { matches: /failed request: net::ERR_CONNECTION_(REFUSED|RESET) GET /, because: 'the node was killed' },
+      { matches: /console error: .*\b(410|Network Error|Failed to fetch)\b/, because: 'what the client says of these' },
+    ],
+  },
+  "behind the network's address": { name: 'proxied', publicUrls: false, expected: [] },
+};
+
+describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name, publicUrls, expected }) => {
+  const scratch = scratchFolder('galaxy-follow-');
+  let network: DemoNetwork;
+  let browser: TestBrowser;
+  /** What the page said of itself, in its order: banner, toasts, sign-in forms. */
+  const shown: string[] = [];
+  let drain: Program;
+  let history = '';
+  let failed: string | undefined;
+
+  /** One user's way: after a step that failed the others are not waited for. */
+  function it(step: string, work: () => unknown): void {
+    withBrowser(step, async () => {
+      if (failed !== undefined) throw new Error(`not tried, because of the step "${failed}"`);
+      failed = step;
+      try {
+        await work();
+        failed = undefined;
+      } finally {
+        if (failed !== undefined) {
+          await browser.screenshot('failed').catch(() => {});
+          process.stderr.write(`${[...shown, ...browser.unexpected(expected)].join('\n')}\n`);
+        }
+      }
+    });
+  }
+
+  const item = (hid: number): Locator => browser.page.locator(`.content-item[data-hid="${hid}"][data-state="ok"]`);
+  const origin = () => new URL(browser.page.url()).origin;
+
+  /** The node that answers this page, by its own word. */
+  async function serving(): Promise<string> {
+    const said = await browser.page.evaluate<string | null>(
+      "fetch('/api/version').then((answer) => answer.headers.get('x-galaxy-node'))",
+    );
+    return (said ?? '').replace(/ \(.*/, '');
+  }
+
+  const nodeNamed = (title: string): [string, RunningNode] => {
+    const found = [...network.nodes].find(([, { place }]) => place.name === title);
+    if (found === undefined) throw new Error(`no node is called "${title}"`);
+    return found;
+  };
+
+  const addressOf = (node: RunningNode) => (publicUrls ? node.ready.url : network.networkUrl);
+
+  async function upload(text: string, hid: number): Promise<void> {
+    const { page } = browser;
+    await page.click('#activity-upload');
+    await page.locator('#btn-new:visible').first().click();
+    await page.locator('textarea.upload-text-content:visible').last().fill(text);
+    await page.locator('#btn-start:visible').first().click();
+    await item(hid).waitFor();
+    await page.locator('#btn-close:visible').first().click();
+    await page.locator('#btn-close').waitFor({ state: 'hidden' });
+  }
+
+  async function untilSafe(node: RunningNode): Promise<void> {
+    await eventually(
+      'everything is safe',
+      async () => {
+        const { copies } = (await node.command('status')) as {
+          copies: { accepted: { objects: number }; atRisk: { objects: number }; logEntriesAtRisk: number };
+        };
+        return copies.accepted.objects > 0 && copies.atRisk.objects === 0 && copies.logEntriesAtRisk === 0;
+      },
+      SAFE_WITHIN_MS * PATIENCE,
+    );
+  }
+
+  /** Waits, without touching the page, until another node answers it. */
+  async function followed(from: RunningNode, datasets: number): Promise<RunningNode> {
+    const { page } = browser;
+    const timeout = FOLLOWS_WITHIN_MS * PATIENCE;
+    if (publicUrls) {
+      await page.waitForURL((url) => url.origin !== from.ready.url && url.pathname === '/', { timeout });
+    } else {
+      await page.waitForResponse(
+        (answer) => {
+          const by = answer.headers()['x-galaxy-node'] ?? '';
+          const isPolling = new URL(answer.url()).pathname.startsWith('/api/histories/');
+          return isPolling && answer.ok() && !decodeURI(by).startsWith(from.place.name);
+        },
+        { timeout },
+      );
+    }
+    await page.locator('#user', { hasText: USER.username }).waitFor({ timeout });
+    for (let hid = 1; hid <= datasets; hid++) await item(hid).waitFor({ timeout });
+    const [, node] = nodeNamed(await serving());
+    return node;
+  }
+
+  async function expectEverything(datasets: number): Promise<void> {
+    const current = await browser.page.evaluate<{ id: string }>(
+      "fetch('/history/current_history_json').then((answer) => answer.json())",
+    );
+    expect(current.id).toBe(history);
+    const items = await browser.page.evaluate<{ hid: number; state: string }[]>(
+      `fetch('/api/histories/${history}/contents?v=dev&order=hid-asc').then((answer) => answer.json())`,
+    );
+    expect(items.map(({ hid, state }) => `${hid} ${state}`)).toEqual(
+      Array.from({ length: datasets }, (_, index) => `${index + 1} ok`),
+    );
+    expect(await browser.page.locator('.content-item').count()).toBe(datasets);
+  }
+
+  beforeAll(async () => {
+    mkdirSync(scratch.path, { recursive: true });
+    network = new DemoNetwork({
+      folder: scratch.path,
+      logLevel: 'warn',
+      port: 0,
+      publicUrls,
+      nodeArguments: ['--set', CHEAP_PASSWORDS],
+    });
+    await network.startCoordinator(['--set', `locations=${JSON.stringify(VISITOR)}`]);
+    await Promise.all(Object.entries(PLACES).map(([id, place]) => network.startNode(id, place)));
+    for (const id of network.nodes.keys()) await network.join(id);
+    await eventually('three nodes serve', async () => {
+      const peers = await network.peers();
+      return peers.filter(({ state, presence }) => state === 'serving' && presence === 'alive').length === 3;
+    });
+    const { ready } = network.node('uppsala');
+    // A fresh checkout without the client fetches it now.
+    await eventually('the web client is there', async () => (await fetch(`${ready.url}/login/start`)).ok, 60_000);
+    browser = await TestBrowser.open(name);
+    await browser.context.exposeBinding('galaxyShown', (_source, what: string) => {
+      shown.push(what);
+    });
+    await browser.context.addInitScript(WATCH_PAGE);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await endAllPrograms();
+    scratch.remove();
+  });
+
+  it("the network's address leads to the nearest node's sign-in page, and its form signs a user up", async () => {
+    const { page } = browser;
+    await page.goto(`${network.networkUrl}/`);
+    await page.click('#register-toggle');
+    expect(await serving()).toBe(PLACES.uppsala.name);
+    expect(origin()).toBe(addressOf(network.node('uppsala')));
+    for (const [field, value] of Object.entries({ ...USER, confirm: USER.password })) {
+      await page.fill(`input[name=${field}]`, value);
+    }
+    await page.click('button[name=create]');
+    await page.locator('#user', { hasText: USER.username }).waitFor();
+    await page.getByText('This history is empty.').waitFor();
+    expect(await serving()).toBe(PLACES.uppsala.name);
+    expect(origin()).toBe(addressOf(network.node('uppsala')));
+    const cookies = await browser.context.cookies(network.networkUrl);
+    expect(cookies.map((cookie) => cookie.name)).toContain('galaxy_network');
+    // From here on no page may ask her to sign in.
+    shown.length = 0;
+  });
+
+  it('a pasted dataset becomes ok, and safe', async () => {
+    await upload('made at the first node\n', 1);
+    await browser.screenshot('1-uploaded');
+    ({ id: history } = await browser.page.evaluate<{ id: string }>(
+      "fetch('/history/current_history_json').then((answer) => answer.json())",
+    ));
+    await untilSafe(network.node('uppsala'));
+  });
+
+  it('its node drains: untouched, the page goes on at another node, signed in, with the same history', async () => {
+    const uppsala = network.node('uppsala');
+    await browser.page.evaluate('void (window.galaxyMark = 1)');
+    const began = performance.now();
+    drain = runProgram('galaxy-node', ['drain', '--json', '--data', uppsala.folder]);
+    const node = await followed(uppsala, 1);
+    tell(`${name}: ${seconds(began)} s from the drain's begin to the page at ${node.place.name}`);
+    await browser.screenshot('2-drained');
+    expect(node.place.name).toBe(PLACES.freiburg.name);
+    expect(origin()).toBe(addressOf(node));
+    await expectEverything(1);
+    await upload('made at the second node\n', 2);
+    await expectEverything(2);
+    await browser.screenshot('3-uploaded-there');
+  });
+
+  it('the drained node exits by itself', async () => {
+    expect((await drain.exited).code, drain.errors.slice(-3).join('\n')).toBe(0);
+    expect(await network.node('uppsala').program.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it('its node is killed: untouched, the page goes on at the third within the promise', async () => {
+    const freiburg = network.node('freiburg');
+    await untilSafe(freiburg);
+    const began = performance.now();
+    await freiburg.program.killGroup();
+    const node = await followed(freiburg, 2);
+    const took = performance.now() - began;
+    tell(`${name}: ${seconds(began)} s from the kill to the page at ${node.place.name} (promised: 15 s)`);
+    expect(took).toBeLessThan(FOLLOWS_WITHIN_MS * PATIENCE);
+    await browser.screenshot('4-killed');
+    expect(node.place.name).toBe(PLACES.melbourne.name);
+    expect(origin()).toBe(addressOf(node));
+    await expectEverything(2);
+    await upload('made at the third node\n', 3);
+    await expectEverything(3);
+    await browser.screenshot('5-uploaded-at-the-third');
+  });
+
+  it('the killed node starts again; the page stays, and everything becomes safe', async () => {
+    await network.startNode('freiburg', PLACES.freiburg);
+    await eventually('it serves', async () => {
+      const peer = (await network.peers()).find((one) => one.name === PLACES.freiburg.name);
+      return peer?.state === 'serving' && peer.presence === 'alive';
+    });
+    await untilSafe(network.node('melbourne'));
+    expect(await serving()).toBe(PLACES.melbourne.name);
+    await expectEverything(3);
+  });
+
+  it('she met no sign-in page, no message of an error and no failed call but those of a node that left', () => {
+    tell([...new Set(shown)].map((line) => `${name}: the page said: ${line}`).join('\n'));
+    expect(shown.filter((line) => !line.startsWith('banner'))).toEqual([]);
+    expect(browser.unexpected(expected)).toEqual([]);
+  });
+});
+
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(1);
+}
