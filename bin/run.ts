@@ -25,17 +25,16 @@ export async function runCommand(
   }
 }
 
-/** Runs a long-lived process until it is told to stop. */
+/** Runs a long-lived process until it is told to stop. Told while it still starts, it stops when it has started. */
 export async function runUntilStopped(start: () => Promise<Running>, options: { json?: boolean } = {}): Promise<never> {
-  let running: Running;
-  try {
-    running = await start();
-  } catch (error) {
-    fail(error, options.json ?? false);
-  }
+  let started: (running: Running) => void = () => {};
+  const running = new Promise<Running>((resolve) => {
+    started = resolve;
+  });
   const asked = new Set<string>();
   const ended = new Promise<Error | undefined>((resolve) => {
     const finish = (work: Promise<void>) => work.then(() => resolve(undefined), resolve);
+    // Before the start: whoever reads the line `ready` may signal at once.
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {
         if (asked.has(signal)) {
@@ -43,17 +42,16 @@ export async function runUntilStopped(start: () => Promise<Running>, options: { 
           process.exit(130);
         }
         asked.add(signal);
-        finish(signal === 'SIGTERM' && running.terminate ? running.terminate() : running.stop());
+        void running.then((it) => finish(signal === 'SIGTERM' && it.terminate ? it.terminate() : it.stop()));
       });
     }
-    if (running.done) {
-      const failed = async (error: unknown) => {
-        await running.stop();
-        throw error;
-      };
-      finish(running.done.then(() => running.stop(), failed));
-    }
+    void running.then((it) => it.done && finish(it.done.then(() => it.stop())));
   });
+  try {
+    started(await start());
+  } catch (error) {
+    fail(error, options.json ?? false);
+  }
   const error = await ended;
   if (error) fail(error, options.json ?? false);
   process.exit(0);

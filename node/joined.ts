@@ -79,6 +79,7 @@ export class Joined implements Part {
         leases,
         gate: deps.gate,
         info,
+        peersFile: core.folder.file('peers.json'),
         record,
         digest: deps.digest,
         logPartners: () => joined?.logReplicator.partners() ?? [],

@@ -6,6 +6,5 @@
 export const NODE_NAMESPACE = {
   ids: 'ids',
   members: 'members',
-  peers: 'peers',
   drain: 'drain',
 } as const;

@@ -8,6 +8,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageRoot } from '../../protocol/runtime/package.js';
 import { hashesInFolder, removeBlob, sha256OfFile, writeRandomFile } from './hashes.js';
+import { Liar } from './liar.js';
 import { commandJson, type DemoNetwork, PLACES, STOCKHOLM } from './network.js';
 import { runProgram, runToEnd } from './processes.js';
 import type { Report } from './report.js';
@@ -54,6 +55,7 @@ export class Story {
       ['4 crash', () => this.herNodeDies()],
       ['5 alone', () => this.coordinatorIsAway()],
       ['6 refused', () => this.strangersAreRefused()],
+      ['7 lies', () => this.wrongBytesAreRefused()],
     ];
     for (const [name, chapter] of chapters) {
       this.report.note(`\n${name}`);
@@ -349,6 +351,37 @@ export class Story {
   private async strangersAreRefused(): Promise<void> {
     const { refusals } = await import('./refusals.js');
     await refusals(this.network, this.report, this.folder);
+  }
+
+  private async wrongBytesAreRefused(): Promise<void> {
+    const step = '7 lies';
+    const visitor = this.visitor;
+    const [id, home] = this.network.nodeAt(visitor.base);
+    const [large, sha256] = await this.largest();
+    await this.report.check(
+      step,
+      'a member that sends wrong bytes for a blob is found out, nothing of them is stored',
+      async (count) => {
+        await home.command('stop');
+        await home.program.exited;
+        await removeBlob(home.folder, sha256);
+        const node = await this.network.startNode(id, home.place, ['--log-level', 'info']);
+        const file = join(this.folder, 'random.bin');
+        const invitation = await this.network.invite('Liar Institute', undefined);
+        const liar = await Liar.join(join(this.folder, 'liar'), '127.0.1.31', invitation, file);
+        try {
+          await liar.connect(node.ready.peerId, node.ready.addresses);
+          const got = await this.followed(() => visitor.download(large));
+          equal(got.sha256, sha256, 'the bytes');
+          count(got.bytes);
+          if (liar.lies === 0) throw new Error('it was never asked');
+          if (!node.program.errors.some((line) => /wrong bytes/.test(line))) throw new Error('nobody was told of it');
+          if (!(await hashesInFolder(node.folder)).has(sha256)) throw new Error('the right bytes are not stored');
+        } finally {
+          await liar.stop();
+        }
+      },
+    );
   }
 
   private async largest(): Promise<[string, string]> {

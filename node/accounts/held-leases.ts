@@ -28,7 +28,7 @@ const gone = z.object({
   /** The new home has everything that is here. */
   given: z.boolean().default(false),
 });
-export type Gone = z.output<typeof gone>;
+type Gone = z.output<typeof gone>;
 type Held = WriteLease & { arriving: boolean };
 
 export class HeldLeases implements LeaseSource, Part {
@@ -66,8 +66,9 @@ export class HeldLeases implements LeaseSource, Part {
   }
 
   /** Where the account went, as far as this node knows. */
-  movedTo(account: string): Gone | undefined {
-    return this.held.has(account) ? undefined : this.gone.get(account);
+  movedTo(account: string): { epoch: number; home: string } | undefined {
+    const known = this.held.has(account) ? undefined : this.gone.get(account);
+    return known && { epoch: known.epoch, home: known.home };
   }
 
   /** Accounts held by the coordinator's grant. */
@@ -121,6 +122,10 @@ export class HeldLeases implements LeaseSource, Part {
     return [...this.held.values()].filter(({ arriving }) => arriving);
   }
 
+  isArriving(account: string): boolean {
+    return this.held.get(account)?.arriving ?? false;
+  }
+
   /** Everything that follows a take-over under this epoch is done. */
   async arrived(account: string, epoch: number): Promise<void> {
     const lease = this.held.get(account);
@@ -154,11 +159,11 @@ export class HeldLeases implements LeaseSource, Part {
       .map(([account, { epoch, home }]) => ({ account, epoch, home }));
   }
 
-  /** The home of that epoch has everything that is here. */
-  async given(account: string, epoch: number): Promise<void> {
+  /** The home of that epoch has everything that is here; `given` false: something more has come. */
+  async given(account: string, epoch: number, given = true): Promise<void> {
     const known = this.gone.get(account);
-    if (known?.epoch !== epoch || known.given) return;
-    known.given = true;
+    if (known?.epoch !== epoch || known.given === given) return;
+    known.given = given;
     await this.deps.store.commit([{ ns: NS_GONE, key: account, value: JSON.stringify(known) }]);
   }
 

@@ -1,22 +1,27 @@
 /**
  * Accounts coming home and leaving. In a network the coordinator decides who is home; this carries it out on the node:
  *
- *   elsewhere → adopting (the whole log is brought, requests wait) → here → sealing (tail pushed) → elsewhere
+ *   elsewhere → arriving (the whole log is brought, requests wait) → here → leaving (tail pushed) → elsewhere
  *
  * A drain seals before it asks for the new home, while requests wait; when none can be named, the account is here again.
+ * A take-over that fails is tried again until it is done or somebody else is the home; one that a crash cut in two is
+ * finished at the next start.
  *
  * A node that comes back from a crash or from being cut off learns here that accounts went elsewhere meanwhile, seals
- * what it had and hands the new homes what only it has: nothing is discarded, it is merged.
+ * what it had and hands the new homes what only it has: nothing is discarded, it is merged. That is owed until it is
+ * done, however often this node or the new home restarts.
  */
 import type { AccountView } from '../../protocol/account/records.js';
+import { Gate } from '../../protocol/blobs/gate.js';
 import type { AccountLog, Applied } from '../../protocol/log/account-log.js';
-import { type Clock, deadline } from '../../protocol/runtime/clock.js';
+import { type Clock, sleep, startDeadline } from '../../protocol/runtime/clock.js';
 import { defineErrors, describeError } from '../../protocol/runtime/errors.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Holders } from '../replication/holders.js';
 import type { HeldLeases } from './held-leases.js';
-import { settleHids } from './settle.js';
+import { Merges } from './merges.js';
+import { connectedPeers, Tails } from './tails.js';
 
 export const homeErrors = defineErrors('homes', {
   moved: {
@@ -38,6 +43,11 @@ export const homeErrors = defineErrors('homes', {
     kind: 'unavailable',
     say: 'No holder of the log of account {account} can be reached now.',
     mend: 'It is tried again by itself as soon as one can.',
+  },
+  superseded: {
+    kind: 'conflict',
+    say: 'The lease of account {account} with epoch {epoch} is not above what this node knows.',
+    mend: 'Nothing was changed. If the coordinator was restored from a backup, see its log.',
   },
 });
 
@@ -65,9 +75,13 @@ export type HomeStatus =
 /** Requests wait this long for an account that is arriving; then 503 with Retry-After. */
 export const ARRIVAL_WAIT_MS = 10_000;
 const TAKE_OVER_MS = 30_000;
-const OFFER_MS = 60_000;
+/** Once somebody has given us the account, others that hang are not waited for: what they have more is merged. */
+const STRAGGLER_MS = 2000;
+const TAKE_OVERS_AT_ONCE = 32;
+const RETRY_MS = 2000;
 /** Of a seal before a hand-over, while a user waits; the coordinator compares everything at the end. */
 const SEAL_FLUSH_MS = 10_000;
+const LEAVE_FLUSH_MS = 60_000;
 
 export interface HomesDeps {
   log: AccountLog;
@@ -81,43 +95,82 @@ export interface HomesDeps {
   logger: Logger;
 }
 
+interface Lease {
+  epoch: number;
+  token: string;
+}
+
+interface Waited {
+  ended: Promise<void>;
+  end: () => void;
+}
+
+interface Arrival extends Waited {
+  lease: Lease;
+  /** How the first try ended. */
+  tried: Promise<void>;
+}
+
 export class Homes implements Part {
   private readonly background: Background;
-  private readonly arriving = new Map<string, Promise<void>>();
+  private readonly takeOvers = new Gate(TAKE_OVERS_AT_ONCE);
+  private readonly arrivals = new Map<string, Arrival>();
   /** Sealed before a hand-over; requests wait for its end. */
-  private readonly sealing = new Map<string, { ended: Promise<void>; end: () => void }>();
-  private readonly leaving = new Map<string, Promise<void>>();
-  private readonly toSettle = new Map<string, Set<string>>();
+  private readonly sealing = new Map<string, Waited>();
+  private readonly leaving = new Map<string, { epoch: number; left: Promise<void> }>();
+  private readonly merges: Merges;
+  private readonly tails: Tails;
   private release: (() => void) | undefined;
 
   constructor(private readonly deps: HomesDeps) {
     this.background = new Background({ log: deps.logger });
+    const { log, leases, courier, followers } = deps;
+    this.merges = new Merges({
+      ...deps,
+      isHere: (account) => leases.current(account) !== undefined && !this.arrivals.has(account),
+      onMerged: async (account) => {
+        const view = await log.view(account);
+        for (const follower of followers) await follower.adopted(account, view, undefined);
+      },
+    });
+    this.tails = new Tails({
+      ...deps,
+      offerAccount: (peer, account, signal) => courier.offerAccount(peer, account, signal),
+      isBusy: (account) => this.leaving.has(account),
+    });
   }
 
   async start(): Promise<void> {
     this.release = this.deps.log.onApplied((applied) => this.onApplied(applied));
+    for (const { account, epoch, token } of this.deps.leases.arriving())
+      this.arrive(account, undefined, { epoch, token });
+    await this.tails.start();
   }
 
   async stop(): Promise<void> {
     this.release?.();
     await this.background.stop();
+    await this.merges.stop();
+    await this.tails.stop();
   }
 
   status(account: string): HomeStatus {
-    if (this.arriving.has(account)) return { at: 'arriving' };
+    if (this.arrivals.has(account)) return { at: 'arriving' };
     if (this.deps.leases.current(account) !== undefined) return { at: this.sealing.has(account) ? 'leaving' : 'here' };
     return { at: 'elsewhere', home: this.deps.leases.movedTo(account)?.home };
   }
 
   /** Resolves when the account is here. Errors: `homes/moved`; `homes/arriving`, `homes/leaving` after 10 s. */
   async whenHere(account: string): Promise<void> {
-    const arrival = this.arriving.get(account) ?? this.sealing.get(account)?.ended;
-    if (arrival !== undefined) {
-      const wait = deadline(ARRIVAL_WAIT_MS);
-      await Promise.race([
-        arrival.catch(() => {}),
-        new Promise<void>((resolve) => wait.addEventListener('abort', () => resolve(), { once: true })),
-      ]);
+    const waited = this.arrivals.get(account) ?? this.sealing.get(account);
+    if (waited !== undefined) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.deps.clock.after(ARRIVAL_WAIT_MS, resolve);
+        void waited.ended.then(() => {
+          cancel();
+          resolve();
+        });
+      });
     }
     const { at } = this.status(account);
     if (at === 'arriving') throw homeErrors('arriving');
@@ -125,24 +178,36 @@ export class Homes implements Part {
     if (at === 'elsewhere') throw homeErrors('moved');
   }
 
-  /** The coordinator's word: this node is the home from now on. Resolves when the account is served here. */
-  adopt(account: string, from: string | undefined, lease: { epoch: number; token: string }): Promise<void> {
-    const before = this.arriving.get(account);
-    if (before !== undefined) return before;
-    const work = this.takeOver(account, from, lease).finally(() => this.arriving.delete(account));
-    this.arriving.set(account, work);
-    work.catch(() => {});
-    return work;
+  /**
+   * The coordinator's word: this node is the home from now on. Resolves when the account is served here, rejects when the
+   * first try failed; it is tried again. Errors: `homes/no-holder`, `homes/superseded`, and what a follower throws.
+   */
+  adopt(account: string, from: string | undefined, lease: Lease): Promise<void> {
+    const { leases } = this.deps;
+    const before = this.arrivals.get(account);
+    if (before?.lease.epoch === lease.epoch) return before.tried;
+    if (leases.knownEpoch(account) > lease.epoch || (before !== undefined && before.lease.epoch > lease.epoch)) {
+      return Promise.reject(homeErrors('superseded', { account, epoch: lease.epoch }));
+    }
+    const isHere = leases.current(account)?.epoch === lease.epoch;
+    if (isHere && !leases.isArriving(account)) return Promise.resolve();
+    return this.arrive(account, from, lease);
   }
 
-  /** The coordinator's word: `home` is the home from `epoch` on. Resolves when the tail is with the log partners. */
+  /** The coordinator's word: `home` is the home from `epoch` on. Resolves when the tail is there, as far as they answer. */
   leave(account: string, epoch: number, home: string): Promise<void> {
     // The coordinator may say so on two ways at once: as the answer to a hand-over, and as a command.
     const before = this.leaving.get(account);
-    if (before !== undefined) return before;
-    const work = this.giveUp(account, epoch, home).finally(() => this.leaving.delete(account));
-    this.leaving.set(account, work);
-    return work;
+    if (before !== undefined && before.epoch >= epoch) return before.left;
+    const left = (before?.left ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => this.giveUp(account, epoch, home))
+      .finally(() => {
+        if (this.leaving.get(account)?.left === left) this.leaving.delete(account);
+        this.tails.wake();
+      });
+    this.leaving.set(account, { epoch, left });
+    return left;
   }
 
   /**
@@ -151,58 +216,63 @@ export class Homes implements Part {
    */
   async seal(account: string, signal: AbortSignal): Promise<void> {
     if (this.deps.leases.current(account) === undefined) return;
-    if (!this.sealing.has(account)) {
-      let end: () => void = () => {};
-      const ended = new Promise<void>((resolve) => {
-        end = resolve;
-      });
-      this.sealing.set(account, { ended, end });
-    }
+    if (!this.sealing.has(account)) this.sealing.set(account, waited());
     await this.deps.log.seal(account);
-    await this.flush(account, deadline(SEAL_FLUSH_MS, signal));
+    await this.flush(account, SEAL_FLUSH_MS, signal);
   }
 
   /** The hand-over did not come about: the account goes on here. */
   unseal(account: string): void {
     if (this.deps.leases.current(account) !== undefined) this.deps.log.unseal(account);
     this.endSealing(account);
-  }
-
-  private async giveUp(account: string, epoch: number, home: string): Promise<void> {
-    if (!(await this.deps.leases.lose(account, epoch, home))) return;
-    await this.deps.log.seal(account);
-    this.endSealing(account);
-    for (const follower of this.deps.followers) await follower.released(account);
-    const limit = deadline(OFFER_MS);
-    await this.flush(account, limit);
-    await this.deps.courier.offerAccount(home, account, limit).catch((error: unknown) => {
-      // The new home takes it from the log partners; this was the shorter way only.
-      this.deps.logger.info(
-        { account, home, reason: describeError(error) },
-        'the tail goes by way of the log partners',
-      );
-    });
+    this.merges.go(account);
   }
 
   /**
    * After a time away: `held` are this node's leases by the coordinator's own word. What is missing there went elsewhere.
+   * Resolves when nothing is written any more that belongs elsewhere; handing over and taking over go on behind it.
    */
   async reconcile(
-    held: ReadonlyMap<string, { epoch: number; token: string }>,
+    held: ReadonlyMap<string, Lease>,
     homeOf: (account: string) => Promise<{ home: string; epoch: number } | undefined>,
   ): Promise<void> {
     for (const account of this.deps.leases.accounts()) {
       if (held.has(account)) continue;
       const now = await homeOf(account);
-      if (now !== undefined) await this.leave(account, now.epoch, now.home);
+      if (now !== undefined) await this.letGo(account, now.epoch, now.home);
     }
+    this.tails.wake();
     for (const [account, lease] of held) {
-      const epoch = this.deps.leases.current(account)?.epoch;
-      if (epoch === lease.epoch) continue;
-      await this.adopt(account, undefined, lease).catch((error: unknown) =>
+      this.adopt(account, undefined, lease).catch((error: unknown) =>
         this.deps.logger.warn({ account, reason: describeError(error) }, 'an account could not be taken over yet'),
       );
     }
+  }
+
+  /** Holders have more of an account that is at home here: it is brought, and merged. */
+  async catchUp(account: string, signal: AbortSignal): Promise<void> {
+    if (this.deps.leases.current(account) === undefined) return;
+    await Promise.allSettled(
+      connectedPeers(this.deps.holders).map((peer) => this.deps.courier.pull(peer, account, signal)),
+    );
+  }
+
+  /** Lost: nothing more is written, requests go elsewhere. False when that was known. */
+  private async letGo(account: string, epoch: number, home: string): Promise<boolean> {
+    try {
+      if (!(await this.deps.leases.lose(account, epoch, home))) return false;
+      await this.deps.log.seal(account);
+    } finally {
+      this.endSealing(account);
+    }
+    for (const follower of this.deps.followers) await follower.released(account);
+    return true;
+  }
+
+  private async giveUp(account: string, epoch: number, home: string): Promise<void> {
+    if (!(await this.letGo(account, epoch, home))) return;
+    // Side by side: a log partner that hangs must not keep the new home from what it lacks.
+    await Promise.all([this.flush(account, LEAVE_FLUSH_MS), this.tails.give(account, epoch, home)]);
   }
 
   private endSealing(account: string): void {
@@ -211,53 +281,131 @@ export class Homes implements Part {
   }
 
   /** A partner that does not answer in time gets it later; what matters is checked where it is counted. */
-  private async flush(account: string, limit: AbortSignal): Promise<void> {
-    await this.deps.flushLog(limit).catch((error: unknown) => {
-      this.deps.logger.info({ account, reason: describeError(error) }, 'a log partner has not confirmed the tail yet');
-    });
+  private async flush(account: string, ms: number, signal?: AbortSignal): Promise<void> {
+    const limit = startDeadline(this.deps.clock, ms, this.background.signal, signal);
+    try {
+      await this.deps.flushLog(limit.signal);
+    } catch (error) {
+      const reason = describeError(error);
+      this.deps.logger.info({ account, reason }, 'a log partner has not confirmed the tail yet');
+    } finally {
+      limit.cancel();
+    }
   }
 
-  private async takeOver(
-    account: string,
-    from: string | undefined,
-    lease: { epoch: number; token: string },
-  ): Promise<void> {
-    const limit = deadline(TAKE_OVER_MS, this.background.signal);
-    const connected = this.deps.holders.list().filter((holder) => holder.connected);
-    const peers = new Set(connected.map((holder) => holder.peer));
-    if (from !== undefined) peers.add(from);
-    const results = await Promise.allSettled([...peers].map((peer) => this.deps.courier.pull(peer, account, limit)));
-    const reached = results.filter((result) => result.status === 'fulfilled').length;
-    const vector = await this.deps.log.vector(account);
-    if (reached === 0 && Object.keys(vector).length === 0) throw homeErrors('no-holder', { account });
-    await this.deps.leases.grant(account, lease.epoch, lease.token);
+  /** Tries until the account is here, or is another's. Returns how the first try ended. */
+  private arrive(account: string, from: string | undefined, lease: Lease): Promise<void> {
+    const first = outcome();
+    const arrival: Arrival = { ...waited(), lease, tried: first.ended };
+    this.arrivals.set(account, arrival);
+    const isOver = () => this.arrivals.get(account) !== arrival || this.deps.leases.knownEpoch(account) > lease.epoch;
+    const work = async (signal: AbortSignal) => {
+      try {
+        while (!signal.aborted && !isOver()) {
+          try {
+            await this.takeOvers.run(() => this.takeOver(account, from, lease, signal));
+            first.succeed();
+            return;
+          } catch (error) {
+            first.fail(error);
+            if (signal.aborted || isOver()) return;
+            this.deps.logger.warn({ account, reason: describeError(error) }, 'a take-over failed and is tried again');
+            await sleep(this.deps.clock, RETRY_MS, signal).catch(() => {});
+          }
+        }
+      } finally {
+        first.fail(homeErrors('superseded', { account, epoch: lease.epoch }));
+        if (this.arrivals.get(account) === arrival) this.arrivals.delete(account);
+        arrival.end();
+        this.merges.go(account);
+      }
+    };
+    this.background.run('take an account over', work);
+    if (this.background.signal.aborted) {
+      this.arrivals.delete(account);
+      first.fail(homeErrors('arriving'));
+      arrival.end();
+    }
+    return first.ended;
+  }
+
+  private async takeOver(account: string, from: string | undefined, lease: Lease, signal: AbortSignal): Promise<void> {
+    const { log, leases, followers, logger } = this.deps;
+    const holders = await this.bring(account, from, signal);
+    if (Object.keys(await log.vector(account)).length === 0) throw homeErrors('no-holder', { account });
+    if (!(await leases.grant(account, lease.epoch, lease.token, true))) {
+      throw homeErrors('superseded', { account, epoch: lease.epoch });
+    }
     // An open page asks for what changed since its last look at the former home: everything counts as changed here.
-    await this.deps.log.adopted(account);
-    const view = await this.deps.log.view(account);
-    await this.settle(account, new Set([...view.list('history')].map(({ id }) => id)));
-    for (const follower of this.deps.followers) await follower.adopted(account, view, from);
-    this.deps.logger.info({ account, epoch: lease.epoch, holders: reached }, 'an account came home');
+    await log.adopted(account);
+    // What comes in from here on is a merge.
+    this.merges.forget(account);
+    const view = await log.view(account);
+    await this.merges.settle(account, new Set([...view.list('history')].map(({ id }) => id)));
+    for (const follower of followers) await follower.adopted(account, view, from);
+    await leases.arrived(account, lease.epoch);
+    logger.info({ account, epoch: lease.epoch, holders }, 'an account came home');
   }
 
-  /** Entries of another node for an account at home here: a merge. */
-  private onApplied({ account, entries, own }: Applied): void {
-    if (own || this.deps.leases.current(account) === undefined || this.arriving.has(account)) return;
-    const waiting = this.toSettle.get(account);
-    const histories = waiting ?? new Set<string>();
-    for (const { payload } of entries) if (typeof payload.history === 'string') histories.add(payload.history);
-    if (waiting !== undefined) return;
-    this.toSettle.set(account, histories);
-    this.background.run('merge', async () => {
-      this.toSettle.delete(account);
-      await this.settle(account, histories);
-      const view = await this.deps.log.view(account);
-      for (const follower of this.deps.followers) await follower.adopted(account, view, undefined);
-      this.deps.logger.info({ account, entries: entries.length }, 'what another node had of an account was merged');
+  /** The union of what all reachable holders have. Returns how many answered in time. */
+  private bring(account: string, from: string | undefined, signal: AbortSignal): Promise<number> {
+    const { clock, courier, log } = this.deps;
+    const peers = new Set(connectedPeers(this.deps.holders));
+    if (from !== undefined) peers.add(from);
+    const limit = startDeadline(clock, TAKE_OVER_MS, signal);
+    return new Promise((resolve) => {
+      let answered = 0;
+      const settle = () => {
+        cancel();
+        resolve(answered);
+      };
+      const pulls = [...peers].map(async (peer) => {
+        await courier.pull(peer, account, limit.signal);
+        answered += 1;
+      });
+      const all = Promise.allSettled(pulls).then(() => {
+        limit.cancel();
+        settle();
+      });
+      const look = async () => {
+        if (answered > 0 && Object.keys(await log.vector(account)).length > 0) settle();
+        else cancel = clock.after(STRAGGLER_MS, () => void look().catch(settle));
+      };
+      let cancel = clock.after(STRAGGLER_MS, () => void look().catch(settle));
+      // Those that are slow go on behind it.
+      this.background.run('hear the slow holders out', () => all);
     });
   }
 
-  private async settle(account: string, histories: ReadonlySet<string>): Promise<void> {
-    if (histories.size === 0) return;
-    await this.deps.log.append(account, (view) => settleHids(view, histories));
+  private onApplied({ account, entries, own }: Applied): void {
+    if (own) return;
+    const { leases } = this.deps;
+    if (leases.current(account) === undefined && !this.arrivals.has(account)) {
+      // Older than its present home: it may have come here because this node was thought to be the home still.
+      const moved = leases.movedTo(account);
+      if (moved !== undefined && entries.some(({ epoch }) => epoch < moved.epoch)) this.tails.owe(account, moved.epoch);
+      return;
+    }
+    this.merges.cameIn(account, entries);
   }
+}
+
+function waited(): Waited {
+  let end: () => void = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { ended, end };
+}
+
+function outcome(): { ended: Promise<void>; succeed: () => void; fail: (error: unknown) => void } {
+  let succeed: () => void = () => {};
+  let fail: (error: unknown) => void = () => {};
+  const ended = new Promise<void>((resolve, reject) => {
+    succeed = resolve;
+    fail = reject;
+  });
+  // Whoever wants to know asks; nobody has to.
+  ended.catch(() => {});
+  return { ended, succeed, fail };
 }

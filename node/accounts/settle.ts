@@ -9,6 +9,7 @@ import type { Draft } from '../../protocol/log/entry.js';
 /**
  * `item.hid` entries that end every collision in the given histories. Who was settled before keeps the number, then who
  * was created first; the others get numbers above all, in order of creation. Applying them makes the result empty.
+ * Ids do not tell the order: that of a job's output is a hash.
  */
 export function settleHids(view: AccountView, histories: Iterable<string>): Draft[] {
   const drafts: Draft[] = [];
@@ -20,6 +21,7 @@ export function settleHids(view: AccountView, histories: Iterable<string>): Draf
     ].sort(
       (a, b) =>
         Number(b.item.settledHid !== undefined) - Number(a.item.settledHid !== undefined) ||
+        a.item.createdAt - b.item.createdAt ||
         (a.item.id < b.item.id ? -1 : 1),
     );
     const taken = new Set<number>();

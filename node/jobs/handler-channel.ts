@@ -14,6 +14,10 @@ export function processChannel(log: Logger): HandlerChannel {
       });
     },
     onMessage: (listener) => process.on('message', (message) => listener(message as ToHandler)),
-    onClose: (listener) => process.once('disconnect', listener),
+    onClose: (listener) => {
+      // The node may have gone while this process was still loading; the event is then past.
+      if (process.connected) process.once('disconnect', listener);
+      else queueMicrotask(listener);
+    },
   };
 }

@@ -54,6 +54,8 @@ export interface NetworkDeps {
   /** What a drain refuses. */
   gate: Pick<DrainGate, 'refusal'>;
   info: FolderInfo;
+  /** Where the list of peers is kept. */
+  peersFile: string;
   record: NetworkRecord;
   /** What changes from second to second. */
   digest: () => NodeLoad;
@@ -111,12 +113,12 @@ export class Network implements Part {
     members: MemberList,
     readonly host: Host,
   ) {
-    const { store, clock, random, log, record, info } = deps;
+    const { clock, random, log, record, info } = deps;
     this.members = members;
     this.record = record;
     this.lifecycle = new Lifecycle({ log });
     this.heads = new WrittenHeads({ accountLog: deps.accountLog });
-    this.peers = new PeerBook({ host, members, store, clock, random, log });
+    this.peers = new PeerBook({ host, members, file: deps.peersFile, clock, random, log });
     this.lanes = new NetworkLanes({
       host,
       accountLog: deps.accountLog,

@@ -3,21 +3,27 @@
  * stream, and while it is away from what was last heard, which is kept on disk. Keeps a connection to every member that
  * can be reached, because replication, the DHT and gossip all ride on it.
  */
+import { readFileSync, statSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import { deadline } from '../../protocol/runtime/clock.js';
+import { describeError } from '../../protocol/runtime/errors.js';
 import type { Host } from '../../protocol/runtime/host.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Random } from '../../protocol/runtime/random.js';
-import { readJson, type Store } from '../../protocol/runtime/store.js';
 import type { MemberList } from '../../protocol/trust/members.js';
 import { type PeerStatus, peerStatus } from '../../protocol/wire/calls/register.js';
+import { PEERS_MAX } from '../../protocol/wire/limits.js';
 import type { Holder, Holders } from '../replication/holders.js';
 import { backoffMs, Wakeup } from '../replication/wakeup.js';
 
 /** The repository's failure domain: it is nobody's institution. */
 export const REPOSITORY_DOMAIN = 'the main repository';
-const NS = 'peers';
+/** A status is some 500 bytes. */
+const FILE_BYTES_MAX = 16 * 2 ** 20;
+const peerFile = z.object({ peers: z.array(peerStatus).max(PEERS_MAX) });
 const DIAL_MS = 8000;
 const DIALS_AT_ONCE = 8;
 
@@ -31,7 +37,8 @@ interface Known {
 export interface PeerBookDeps {
   host: Pick<Host, 'connect' | 'isConnected' | 'onPeer' | 'peerId'>;
   members: MemberList;
-  store: Store;
+  /** `peers.json` in the data folder: a hint for finding the others again, which an operator may read and delete. */
+  file: string;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -43,6 +50,8 @@ export class PeerBook implements Holders, Part {
   private readonly background: Background;
   private readonly wakeup: Wakeup;
   private readonly releases: (() => void)[] = [];
+  private isSaving = false;
+  private isDirty = false;
   /** The repository's free space is not told; it refuses when it is full. */
   private repository: string | undefined;
 
@@ -53,10 +62,7 @@ export class PeerBook implements Holders, Part {
 
   async start(): Promise<void> {
     this.repository = this.deps.members.coordinator;
-    for await (const [peer, bytes] of this.deps.store.iterate(NS)) {
-      const parsed = peerStatus.safeParse(readJson(bytes));
-      if (parsed.success) this.known.set(peer, this.fresh(parsed.data));
-    }
+    for (const status of this.readFile()) this.known.set(status.peerId, this.fresh(status));
     this.releases.push(
       this.deps.host.onPeer(({ peer, connected }) => {
         const known = this.known.get(peer);
@@ -94,9 +100,7 @@ export class PeerBook implements Holders, Part {
       changed.push(status);
     }
     if (changed.length === 0) return;
-    this.background.run('keep the peer book', () =>
-      this.deps.store.commit(changed.map((status) => ({ ns: NS, key: status.peerId, value: JSON.stringify(status) }))),
-    );
+    this.save();
     this.emit();
     this.wakeup.wake();
   }
@@ -147,6 +151,41 @@ export class PeerBook implements Holders, Part {
   onChange(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** Without it nothing is lost: the coordinator tells it again, and others dial this node. */
+  private readFile(): PeerStatus[] {
+    const { file, log } = this.deps;
+    try {
+      if (statSync(file).size > FILE_BYTES_MAX) throw new Error('it is too large');
+      return peerFile.parse(JSON.parse(readFileSync(file, 'utf8'))).peers;
+    } catch (error) {
+      const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (!isMissing)
+        log.warn({ file, reason: describeError(error) }, 'the list of peers cannot be read; starting without it');
+      return [];
+    }
+  }
+
+  /** Written whole, one write at a time; changes meanwhile go into the next. */
+  private save(): void {
+    if (this.isSaving) {
+      this.isDirty = true;
+      return;
+    }
+    this.isSaving = true;
+    this.background.run('keep the peer book', async () => {
+      try {
+        do {
+          this.isDirty = false;
+          const text = `${JSON.stringify({ peers: this.statuses().slice(0, PEERS_MAX) }, null, 1)}\n`;
+          await writeFile(`${this.deps.file}.new`, text, { mode: 0o600 });
+          await rename(`${this.deps.file}.new`, this.deps.file);
+        } while (this.isDirty);
+      } finally {
+        this.isSaving = false;
+      }
+    });
   }
 
   private fresh(status: PeerStatus): Known {

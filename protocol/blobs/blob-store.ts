@@ -291,7 +291,7 @@ class FileBlobStore implements BlobStore {
       const progress = await readProgress(paths, manifest);
       reservation = await this.reserveCopy(manifest.size - presentBytes(progress, manifest.size));
       const partial = new PartialFile(
-        { disk: this.deps.disk, shelf: this.deps.shelf, closed: () => this.partials.delete(id) },
+        { disk: this.deps.disk, shelf: this.deps.shelf, writes: this.writes, closed: () => this.partials.delete(id) },
         id,
         manifest,
         Uint8Array.from(manifestBytes),

@@ -10,6 +10,9 @@ export interface BlobRef {
   size: number;
 }
 
+/** In one piece, or in the pieces in which they came over the network: to be hashed and written without a copy. */
+export type Bytes = Uint8Array | readonly Uint8Array[];
+
 export interface Manifest {
   size: number;
   /** 1 MiB, for ever: equal bytes must give equal ids. */
@@ -25,7 +28,7 @@ export interface PartialBlob {
   has(chunk: number): boolean;
   missing(): number[];
   /** Verifies before it writes; a wrong chunk throws `blobs/wrong-bytes` and changes nothing. */
-  write(chunk: number, bytes: Uint8Array): Promise<void>;
+  write(chunk: number, bytes: Bytes): Promise<void>;
   /** All chunks there: fsync, rename, record. Errors: `blobs/incomplete`. */
   finish(): Promise<void>;
   /** Closes the file; what is verified stays for the next try. */

@@ -5,13 +5,14 @@
 import { statfsSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isDomainError } from '../runtime/errors.js';
+import type { Bytes } from './blob.js';
 import { blobErrors } from './errors.js';
 
 export interface Disk {
   /** Bytes that this process may still write into the file system of `folder`. */
   freeBytes(folder: string): number;
   /** Writes all of `bytes` at `position`. */
-  write(file: FileHandle, bytes: Uint8Array, position: number): Promise<void>;
+  write(file: FileHandle, bytes: Bytes, position: number): Promise<void>;
   /** After it a rename inside the folder survives a power cut. */
   syncFolder(folder: string): Promise<void>;
 }
@@ -22,10 +23,16 @@ export const systemDisk: Disk = {
     return bavail * bsize;
   },
   async write(file, bytes, position) {
-    let done = 0;
-    while (done < bytes.length) {
-      const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-      done += bytesWritten;
+    let parts = (bytes instanceof Uint8Array ? [bytes] : bytes).filter(({ length }) => length > 0);
+    let at = position;
+    while (parts.length > 0) {
+      const [first] = parts as [Uint8Array];
+      const { bytesWritten } =
+        parts.length === 1
+          ? await file.write(first, 0, first.length, at)
+          : await file.writev(parts.slice(0, VECTORS_MAX), at);
+      at += bytesWritten;
+      parts = withoutFirst(parts, bytesWritten);
     }
   },
   async syncFolder(folder) {
@@ -37,6 +44,20 @@ export const systemDisk: Disk = {
     }
   },
 };
+
+/** What the system takes in one call. */
+const VECTORS_MAX = 1024;
+
+function withoutFirst(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let left = bytes;
+  let whole = 0;
+  for (; whole < parts.length && (parts[whole] as Uint8Array).length <= left; whole++) {
+    left -= (parts[whole] as Uint8Array).length;
+  }
+  const rest = parts.slice(whole);
+  if (left > 0) rest[0] = (rest[0] as Uint8Array).subarray(left);
+  return rest;
+}
 
 /** A full disk has one name here, whoever noticed it. */
 export function asSpaceError(error: unknown, needed: number): unknown {

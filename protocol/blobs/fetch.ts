@@ -26,7 +26,7 @@ import {
 } from '../wire/limits.js';
 import type { WrongBytes } from './access.js';
 import { Bitmap } from './bitmap.js';
-import type { BlobId, BlobRef, BlobStore, PartialBlob } from './blob.js';
+import type { BlobId, BlobRef, BlobStore, Bytes, PartialBlob } from './blob.js';
 import { blobErrors } from './errors.js';
 import { FetchPlan, type Run } from './fetch-plan.js';
 import { broken, encodeRequest, readGetReply, readPiece } from './frames.js';
@@ -355,11 +355,11 @@ class Flight {
       const piece = await readPiece(reader);
       if (piece.givenUp !== undefined) throw blobErrors('refused', { ...piece.givenUp });
       if (piece.chunk !== chunk) throw broken('a chunk that was not asked for');
-      await this.keep(peer, chunk, await reader.readExactly(chunkLength(this.size, chunk)));
+      await this.keep(peer, chunk, await reader.readParts(chunkLength(this.size, chunk)));
     }
   }
 
-  private async keep(peer: string, chunk: number, bytes: Uint8Array): Promise<void> {
+  private async keep(peer: string, chunk: number, bytes: Bytes): Promise<void> {
     if (this.partial === undefined || this.isFinishing || this.plan?.has(chunk)) return;
     try {
       await this.partial.write(chunk, bytes);

@@ -10,7 +10,13 @@ import { isDomainError } from '../runtime/errors.js';
 import type { ByteStream } from '../runtime/host.js';
 import type { Logger } from '../runtime/logger.js';
 import { type FrameReader, writeFrame } from '../wire/bulk.js';
-import { BLOB_OFFER_ITEMS_MAX, BLOB_UNWRITTEN_BYTES_MAX, BLOB_UNWRITTEN_MAX } from '../wire/limits.js';
+import {
+  BLOB_OFFER_ITEMS_MAX,
+  BLOB_UNSYNCED_BYTES_MAX,
+  BLOB_UNSYNCED_MAX,
+  BLOB_UNWRITTEN_BYTES_MAX,
+  BLOB_UNWRITTEN_MAX,
+} from '../wire/limits.js';
 import type { BlobAccess, WrongBytes } from './access.js';
 import { Bitmap } from './bitmap.js';
 import type { BlobStore, PartialBlob } from './blob.js';
@@ -48,13 +54,16 @@ interface Coming {
 interface Arrived {
   coming: Coming;
   chunk: number;
-  bytes: Uint8Array;
+  length: number;
+  parts: readonly Uint8Array[];
 }
 
 /** One offer, from its verdicts to its last confirmation. */
 export class Holding {
   private readonly coming = new Map<number, Coming>();
-  private readonly window = new Window({ bytesMax: BLOB_UNWRITTEN_BYTES_MAX, worksMax: BLOB_UNWRITTEN_MAX });
+  private readonly writing = new Window({ bytesMax: BLOB_UNWRITTEN_BYTES_MAX, worksMax: BLOB_UNWRITTEN_MAX });
+  /** Apart from the writing, so that the network does not stand still while the disk syncs. */
+  private readonly finishing = new Window({ bytesMax: BLOB_UNSYNCED_BYTES_MAX, worksMax: BLOB_UNSYNCED_MAX });
   private unconfirmed: Confirmation[] = [];
   private confirming: Promise<void> = Promise.resolve();
 
@@ -69,12 +78,12 @@ export class Holding {
       const verdicts: Verdict[] = [];
       for (const [index, item] of items.entries()) verdicts.push(await this.judge(index, item));
       await writeFrame(this.wire.stream, encodeOfferReply(this.options.storeId, verdicts));
-      for (const coming of this.coming.values()) if (coming.unsent === 0) await this.finish(coming);
+      for (const coming of this.coming.values()) if (coming.unsent === 0) await this.startFinishing(coming);
       await pipe(this.arriving(), (arrived) => this.keep(arrived));
-      await this.window.drained();
+      await this.drained();
       await this.confirming;
     } finally {
-      await this.window.drained();
+      await this.drained();
       for (const { partial } of this.coming.values()) await this.release(partial);
     }
   }
@@ -132,25 +141,36 @@ export class Holding {
       if (coming.unsent === 0) open -= 1;
       const length = chunkLength(coming.partial.manifest.size, piece.chunk);
       if (coming.failed) await this.skip(length);
-      else yield { coming, chunk: piece.chunk, bytes: await reader.readExactly(length) };
+      else yield { coming, chunk: piece.chunk, length, parts: await reader.readParts(length) };
     }
   }
 
-  /** The verifying and writing stage; several blobs at once, so that their fsyncs are shared. */
+  /** The verifying and writing stage; several chunks at once, so that a disk's latency is hidden. */
   private async keep(arrived: AsyncIterable<Arrived>): Promise<void> {
-    for await (const { coming, chunk, bytes } of arrived) {
-      await this.window.add(bytes.length, async () => {
-        if (coming.failed) return;
-        try {
-          await coming.partial.write(chunk, bytes);
-        } catch (error) {
-          if (isDomainError(error, 'blobs/wrong-bytes')) this.report(coming.partial.id, chunk);
-          return this.fail(coming, error);
-        }
-        coming.unwritten -= 1;
-        if (coming.unwritten === 0) await this.finish(coming);
-      });
+    for await (const one of arrived) await this.writing.add(one.length, () => this.write(one));
+  }
+
+  private async write({ coming, chunk, parts }: Arrived): Promise<void> {
+    if (coming.failed) return;
+    try {
+      await coming.partial.write(chunk, parts);
+    } catch (error) {
+      if (isDomainError(error, 'blobs/wrong-bytes')) this.report(coming.partial.id, chunk);
+      return this.fail(coming, error);
     }
+    coming.unwritten -= 1;
+    if (coming.unwritten > 0) return;
+    // Whoever finds this window full keeps its place in the other: a disk slow to sync slows the sender down.
+    await this.startFinishing(coming);
+  }
+
+  private startFinishing(coming: Coming): Promise<void> {
+    return this.finishing.add(coming.partial.manifest.size, () => this.finish(coming));
+  }
+
+  private async drained(): Promise<void> {
+    await this.writing.drained();
+    await this.finishing.drained();
   }
 
   private async finish(coming: Coming): Promise<void> {

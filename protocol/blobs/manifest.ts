@@ -9,9 +9,9 @@
  */
 import { CID } from 'multiformats/cid';
 import { create as createDigest } from 'multiformats/hashes/digest';
-import { BLAKE3_BYTES, blake3 } from '../runtime/blake3.js';
+import { BLAKE3_BYTES, blake3, createBlake3 } from '../runtime/blake3.js';
 import { CHUNK_BYTES } from '../wire/limits.js';
-import type { BlobId, Manifest } from './blob.js';
+import type { BlobId, Bytes, Manifest } from './blob.js';
 import { blobErrors } from './errors.js';
 
 /** https://github.com/multiformats/multicodec: raw binary, and BLAKE3 with 32 bytes. */
@@ -97,10 +97,22 @@ export function verifyManifest(id: BlobId, bytes: Uint8Array): Manifest {
 }
 
 /** Whether `bytes` are chunk `chunk` of the blob. */
-export function chunkMatches(manifest: Manifest, chunk: number, bytes: Uint8Array): boolean {
+export function chunkMatches(manifest: Manifest, chunk: number, bytes: Bytes): boolean {
   const expected = manifest.chunks[chunk];
-  if (expected === undefined || bytes.length !== chunkLength(manifest.size, chunk)) return false;
-  return Buffer.compare(blake3(bytes), expected) === 0;
+  if (expected === undefined || lengthOf(bytes) !== chunkLength(manifest.size, chunk)) return false;
+  return Buffer.compare(hashOf(bytes), expected) === 0;
+}
+
+export function lengthOf(bytes: Bytes): number {
+  return bytes instanceof Uint8Array ? bytes.length : bytes.reduce((sum, part) => sum + part.length, 0);
+}
+
+function hashOf(bytes: Bytes): Uint8Array {
+  if (bytes instanceof Uint8Array) return blake3(bytes);
+  if (bytes.length === 1) return blake3(bytes[0] as Uint8Array);
+  const hash = createBlake3();
+  for (const part of bytes) hash.update(part);
+  return hash.digest();
 }
 
 function isBlobSize(size: number): boolean {

@@ -12,10 +12,11 @@ import { chmod, type FileHandle, open, readFile, rm, stat } from 'node:fs/promis
 import { dirname } from 'node:path';
 import { CHUNK_BYTES } from '../wire/limits.js';
 import { Bitmap, bitmapBytes } from './bitmap.js';
-import type { BlobId, Manifest, PartialBlob } from './blob.js';
+import type { BlobId, Bytes, Manifest, PartialBlob } from './blob.js';
 import { asSpaceError, type Disk } from './disk.js';
 import { blobErrors } from './errors.js';
-import { chunkLength, chunkMatches } from './manifest.js';
+import type { Gate } from './gate.js';
+import { chunkLength, chunkMatches, lengthOf } from './manifest.js';
 import type { Shelf } from './shelf.js';
 import type { Reservation } from './space.js';
 
@@ -25,6 +26,8 @@ const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 export interface PartialDeps {
   disk: Disk;
   shelf: Pick<Shelf, 'place'>;
+  /** Bounds the small files that are open at the same time. */
+  writes: Gate;
   /** Called once, when it is finished or released. */
   closed(): void;
 }
@@ -63,6 +66,8 @@ export class PartialFile implements PartialBlob {
   private bitmapFile: FileHandle | undefined;
   private opening: Promise<FileHandle> | undefined;
   private unsyncedBytes = 0;
+  /** A blob of one chunk is written, synced and closed in one go: thousands must not hold a handle each. */
+  private isSealed = false;
   private checkpoint: Promise<void> = Promise.resolve();
   /** After a failed fsync nobody knows what is on the disk: only what an earlier checkpoint told counts. */
   private syncError: unknown;
@@ -86,13 +91,14 @@ export class PartialFile implements PartialBlob {
     return [...this.chunks.missing()];
   }
 
-  async write(chunk: number, bytes: Uint8Array): Promise<void> {
+  async write(chunk: number, bytes: Bytes): Promise<void> {
     this.assertOpen();
     if (this.chunks.has(chunk)) return;
     if (!chunkMatches(this.manifest, chunk, bytes)) throw blobErrors('wrong-bytes', { blob: this.id, chunk });
     const same = this.writing.get(chunk);
     if (same !== undefined) return same;
-    const write = this.writeVerified(chunk, bytes).finally(() => this.writing.delete(chunk));
+    const written = this.paths.bitmap === undefined ? this.writeWhole(bytes) : this.writeVerified(chunk, bytes);
+    const write = written.finally(() => this.writing.delete(chunk));
     this.writing.set(chunk, write);
     return write;
   }
@@ -126,17 +132,41 @@ export class PartialFile implements PartialBlob {
     }
   }
 
-  private async writeVerified(chunk: number, bytes: Uint8Array): Promise<void> {
+  private async writeWhole(bytes: Bytes): Promise<void> {
+    await this.deps.writes.run(() => this.writeSealed(bytes));
+    this.chunks.add(0);
+    this.reservation.used(this.manifest.size);
+  }
+
+  private async writeSealed(bytes: Bytes): Promise<void> {
+    try {
+      const file = await open(this.paths.data, 'wx', 0o444);
+      try {
+        await this.deps.disk.write(file, bytes, 0);
+        await file.datasync();
+        await file.chmod(0o444); // whatever the umask took away
+      } finally {
+        await file.close();
+      }
+      this.isSealed = true;
+    } catch (error) {
+      await rm(this.paths.data, { force: true }).catch(() => {});
+      throw asSpaceError(error, this.manifest.size);
+    }
+  }
+
+  private async writeVerified(chunk: number, bytes: Bytes): Promise<void> {
+    const length = lengthOf(bytes);
     try {
       const file = await this.open();
       await this.deps.disk.write(file, bytes, chunk * CHUNK_BYTES);
     } catch (error) {
-      throw asSpaceError(error, bytes.length);
+      throw asSpaceError(error, length);
     }
     this.chunks.add(chunk);
-    this.reservation.used(bytes.length);
-    this.unsyncedBytes += bytes.length;
-    if (this.unsyncedBytes < CHECKPOINT_BYTES || this.paths.bitmap === undefined) return;
+    this.reservation.used(length);
+    this.unsyncedBytes += length;
+    if (this.unsyncedBytes < CHECKPOINT_BYTES) return;
     // The one before must have ended: a disk slower than the network slows the network down.
     await this.checkpoint;
     if (this.unsyncedBytes < CHECKPOINT_BYTES) return;
@@ -167,10 +197,7 @@ export class PartialFile implements PartialBlob {
   private async finishNow(): Promise<void> {
     await this.checkpoint;
     try {
-      const file = await this.open();
-      if (this.unsyncedBytes > 0) await this.syncData(file);
-      await file.chmod(0o444);
-      await this.close();
+      if (!this.isSealed) await this.seal();
       const { id, manifest, manifestBytes } = this;
       const placed = await this.deps.shelf.place({
         blob: id,
@@ -181,13 +208,22 @@ export class PartialFile implements PartialBlob {
       if (!placed) await rm(this.paths.data, { force: true });
     } catch (error) {
       // It stays open, so that the caller may try again once there is room.
-      await chmod(this.paths.data, 0o600).catch(() => {});
+      if (!this.isSealed) await chmod(this.paths.data, 0o600).catch(() => {});
       throw asSpaceError(error, this.manifest.size);
     }
     this.state = 'finished';
     if (this.paths.bitmap !== undefined) await rm(this.paths.bitmap, { force: true });
     this.reservation.release();
     this.deps.closed();
+  }
+
+  /** A large one, or an empty one, which nobody writes. */
+  private async seal(): Promise<void> {
+    if (this.paths.bitmap === undefined) return this.deps.writes.run(() => this.writeSealed([]));
+    const file = await this.open();
+    if (this.unsyncedBytes > 0) await this.syncData(file);
+    await file.chmod(0o444);
+    await this.close();
   }
 
   private async syncData(file: FileHandle): Promise<void> {
@@ -200,7 +236,7 @@ export class PartialFile implements PartialBlob {
     }
   }
 
-  /** Opened at the first write: an offer of 500 blobs must not take 500 file handles. */
+  /** Of a large blob, at the first write: an offer of 500 blobs must not take 500 file handles. */
   private open(): Promise<FileHandle> {
     if (this.data !== undefined) return Promise.resolve(this.data);
     this.opening ??= this.openFiles().finally(() => {
@@ -213,14 +249,12 @@ export class PartialFile implements PartialBlob {
     const isResumed = this.chunks.count > 0;
     const data = await open(this.paths.data, isResumed ? 'r+' : 'w+', 0o600);
     try {
-      if (!isResumed) {
-        if (this.paths.bitmap !== undefined) {
-          await data.truncate(this.manifest.size);
-          const bitmap = await open(this.paths.bitmap, 'w+', 0o600);
-          this.bitmapFile = bitmap;
-          await this.deps.disk.write(bitmap, new Uint8Array(bitmapBytes(this.chunks.length)), 0);
-          await this.deps.disk.syncFolder(dirname(this.paths.data));
-        }
+      if (!isResumed && this.paths.bitmap !== undefined) {
+        await data.truncate(this.manifest.size);
+        const bitmap = await open(this.paths.bitmap, 'w+', 0o600);
+        this.bitmapFile = bitmap;
+        await this.deps.disk.write(bitmap, new Uint8Array(bitmapBytes(this.chunks.length)), 0);
+        await this.deps.disk.syncFolder(dirname(this.paths.data));
       }
       this.data = data;
       return data;

@@ -100,15 +100,7 @@ export class Shelf {
   private async flush(): Promise<void> {
     while (this.waiting.length > 0) {
       const group = this.waiting.splice(0, GROUP_MAX);
-      const moved: Waiting[] = [];
-      for (const waiting of group) {
-        try {
-          await rename(waiting.file, this.path(waiting.blob));
-          moved.push(waiting);
-        } catch (error) {
-          waiting.reject(error);
-        }
-      }
+      const moved = await this.move(group);
       if (moved.length === 0) continue;
       try {
         const folders = new Set(moved.map((waiting) => join(this.folder, waiting.blob.slice(-2))));
@@ -125,6 +117,22 @@ export class Shelf {
         this.announce({ blob: waiting.blob, size: waiting.size });
       }
     }
+  }
+
+  /** All at once: one after the other they would each wait behind the syncs of files still being written. */
+  private async move(group: readonly Waiting[]): Promise<Waiting[]> {
+    const moved = await Promise.all(
+      group.map(async (waiting) => {
+        try {
+          await rename(waiting.file, this.path(waiting.blob));
+          return waiting;
+        } catch (error) {
+          waiting.reject(error);
+          return undefined;
+        }
+      }),
+    );
+    return moved.filter((waiting) => waiting !== undefined);
   }
 
   /** The damaged copies of blobs that are whole again. */

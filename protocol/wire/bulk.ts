@@ -107,6 +107,22 @@ export class FrameReader {
     return this.take(bytes);
   }
 
+  /** The same as it came, without a copy: views of what was received. For bytes that are hashed and written on. */
+  async readParts(bytes: number): Promise<Uint8Array[]> {
+    while (this.held < bytes) {
+      if (!(await this.pull())) {
+        throw wireErrors('truncated', { protocol: this.protocol, bytes: this.held, expected: bytes });
+      }
+    }
+    const parts: Uint8Array[] = [];
+    for (let left = bytes; left > 0; ) {
+      const part = this.take(Math.min(left, (this.chunks[0] as Uint8Array).byteLength));
+      parts.push(part);
+      left -= part.byteLength;
+    }
+    return parts;
+  }
+
   /** The next `bytes` bytes as they come, for what is too large to hold. Errors: `wire/truncated`. */
   async *stream(bytes: number): AsyncGenerator<Uint8Array> {
     let left = bytes;

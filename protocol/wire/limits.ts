@@ -127,9 +127,12 @@ export const BLOB_GET_CHUNKS_MAX = 16;
 export const BLOB_GETS_AT_ONCE = 2;
 /** Ids in one question whether blobs are held. */
 export const BLOB_HAVE_IDS_MAX = 4096;
-/** Received and not yet written or fsynced, per stream: bytes, and blobs that wait for their fsync. */
+/** Received and not yet written, per stream: bytes, and chunks. */
 export const BLOB_UNWRITTEN_BYTES_MAX = 8 * MiB;
 export const BLOB_UNWRITTEN_MAX = 128;
+/** Written and not yet fsynced and recorded, per stream: bytes of complete blobs, and blobs. Many share a sync. */
+export const BLOB_UNSYNCED_BYTES_MAX = 64 * MiB;
+export const BLOB_UNSYNCED_MAX = 512;
 /** Read and not yet sent, per stream: bytes, and chunks. */
 export const BLOB_READ_AHEAD_BYTES_MAX = 4 * MiB;
 export const BLOB_READ_AHEAD_MAX = 32;

@@ -4,11 +4,9 @@
  * nodes that are reached through the network's address alone, where it stays. Everything that the page showed meanwhile is
  * written down: a moment of sign-in or a message of an error would fail it.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { COORDINATOR_ADDRESS, DemoNetwork, PLACES, type RunningNode } from '../../bin/demo/network.js';
+import { DemoNetwork, PLACES, type RunningNode } from '../../bin/demo/network.js';
 import { type Expected, TestBrowser } from '../support/chromium.js';
 import { endAllPrograms, type Program, runProgram, scratchFolder } from '../support/processes.js';
 import { itWith } from '../support/programs.js';
@@ -21,6 +19,26 @@ const PATIENCE = 4;
 const SAFE_WITHIN_MS = 60_000;
 /** Where the browser is seen from: near the first of the nodes. */
 const VISITOR = { '127.0.0.0/24': '59.33,18.07' };
+
+/** In every page from its first moment on; what it reports goes into `shown`. */
+const WATCH_PAGE = `
+  if (window.top === window) {
+    const last = new Map();
+    const look = (kind, selector, textOf) => {
+      for (const part of document.querySelectorAll(selector)) {
+        const text = textOf(part).replace(/\\s+/g, ' ').trim().slice(0, 300);
+        if (text === '' || last.get(part) === text) continue;
+        last.set(part, text);
+        window.galaxyShown(kind + ': ' + text);
+      }
+    };
+    new MutationObserver(() => {
+      look('banner', '#galaxy-follow', (part) => part.textContent);
+      look('message', '.toast, .alert-danger, .alert-warning', (part) => part.textContent);
+      look('sign-in', 'input[name=login]', () => location.href);
+    }).observe(document, { subtree: true, childList: true, characterData: true });
+  }
+`;
 
 const withBrowser = itWith('chromium');
 
@@ -98,7 +116,7 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     await page.locator('#btn-start:visible').first().click();
     await item(hid).waitFor();
     await page.locator('#btn-close:visible').first().click();
-    await page.locator('#btn-close').waitFor({ state: 'hidden' });
+    await page.locator('#btn-close:visible').waitFor({ state: 'detached' });
   }
 
   async function untilSafe(node: RunningNode): Promise<void> {
@@ -150,8 +168,13 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     expect(await browser.page.locator('.content-item').count()).toBe(datasets);
   }
 
+  /** Behind the network's address nothing was loaded anew: what she had open is still open. */
+  async function expectSamePage(): Promise<void> {
+    const mark = await browser.page.evaluate<number | undefined>('window.galaxyMark');
+    expect(mark).toBe(publicUrls ? undefined : 1);
+  }
+
   beforeAll(async () => {
-    mkdirSync(scratch.path, { recursive: true });
     network = new DemoNetwork({
       folder: scratch.path,
       logLevel: 'warn',
@@ -224,6 +247,7 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     await expectEverything(1);
     await upload('made at the second node\n', 2);
     await expectEverything(2);
+    await expectSamePage();
     await browser.screenshot('3-uploaded-there');
   });
 
@@ -247,6 +271,7 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     await expectEverything(2);
     await upload('made at the third node\n', 3);
     await expectEverything(3);
+    await expectSamePage();
     await browser.screenshot('5-uploaded-at-the-third');
   });
 

@@ -90,6 +90,12 @@ describe('folding entries', () => {
         expect(viewDigest(view)).toBe(viewDigest(whole));
         const reloaded = new FoldedView(ACCOUNT, JSON.parse(JSON.stringify([...view.stored()])) as StoredRecord[]);
         expect(reloaded.size).toBe(view.size);
+        const left = new Set<unknown>();
+        for (const { type, payload } of entries) {
+          if (type !== 'dataset.created' && type !== 'collection.created') continue;
+          const item = view.get(type === 'dataset.created' ? 'dataset' : 'collection', String(payload.id));
+          if (item?.history !== payload.history) left.add(payload.history);
+        }
         for (const history of view.list('history')) {
           const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
           for (const kind of ['datasets', 'collections'] as const) {
@@ -105,7 +111,11 @@ describe('folding entries', () => {
               expect(view.changedAt(history.id)).toBeGreaterThanOrEqual(item.applied);
             }
           }
-          expect(reloaded.changedAt(history.id)).toBe(view.changedAt(history.id));
+          // An item may be created twice with two histories (no node does that). The one it left has seen a change that
+          // nothing in it tells of after loading.
+          if (left.has(history.id))
+            expect(reloaded.changedAt(history.id)).toBeLessThanOrEqual(view.changedAt(history.id));
+          else expect(reloaded.changedAt(history.id)).toBe(view.changedAt(history.id));
         }
       }),
       runs,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { BlobStore } from '../../../protocol/blobs/blob.js';
 import { openBlobStore } from '../../../protocol/blobs/blob-store.js';
 import { type Disk, systemDisk } from '../../../protocol/blobs/disk.js';
+import { lengthOf } from '../../../protocol/blobs/manifest.js';
 import { systemClock } from '../../../protocol/runtime/clock.js';
 import type { Logger } from '../../../protocol/runtime/logger.js';
 import { systemRandom } from '../../../protocol/runtime/random.js';
@@ -101,9 +102,9 @@ export class BlobFixture {
       syncFolder: (folder) => systemDisk.syncFolder(folder),
       write: async (file, bytes, position) => {
         if (this.writeError) throw this.writeError;
-        await this.beforeWrite(bytes.length);
+        await this.beforeWrite(lengthOf(bytes));
         await systemDisk.write(file, bytes, position);
-        if (this.freeBytes !== undefined) this.freeBytes -= bytes.length;
+        if (this.freeBytes !== undefined) this.freeBytes -= lengthOf(bytes);
       },
     };
   }
