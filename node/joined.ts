@@ -7,10 +7,11 @@ import { deadline } from '../protocol/runtime/clock.js';
 import { type DomainError, describeError, isDomainError } from '../protocol/runtime/errors.js';
 import type { ByteStream } from '../protocol/runtime/host.js';
 import { Lifecycle, type Part } from '../protocol/runtime/lifecycle.js';
-import { checkLease } from '../protocol/trust/lease.js';
+import { checkLeaseFor } from '../protocol/trust/lease.js';
 import { outcomeCall } from '../protocol/wire/calls/outcome.js';
 import type { Command } from '../protocol/wire/calls/register.js';
 import { answer, call, serveCalls } from '../protocol/wire/rpc.js';
+import { claimOwn } from './accounts/claims.js';
 import { Homes } from './accounts/homes.js';
 import { Waiting } from './accounts/waiting.js';
 import type { NodeCore } from './core.js';
@@ -22,6 +23,7 @@ import { writeNetworkRecord } from './network-record.js';
 import type { NetworkFacts } from './node-status.js';
 import { HandoverClient } from './peers/handover-client.js';
 import { Network, type NodeLoad } from './peers/network.js';
+import { Providing } from './peers/providing.js';
 import { BlobReplicator } from './replication/blob-replicator.js';
 import type { CurrentHolders } from './replication/current-holders.js';
 import type { Ledger } from './replication/ledger.js';
@@ -46,7 +48,6 @@ export interface JoinedDeps {
 const BLOB_PUSH_MS = 24 * 3600 * 1000;
 /** From this size on a blob has a provider record of its own in the DHT. */
 export const DHT_BLOB_BYTES_MIN = 64 * 2 ** 20;
-const PROVIDE_MS = 20_000;
 const LOG_PARTNERS = 2;
 
 export class Joined implements Part {
@@ -57,7 +58,6 @@ export class Joined implements Part {
   readonly leaving: Leaving;
   private readonly waiting: Waiting;
   private readonly lifecycle: Lifecycle;
-  private readonly releases: (() => void)[] = [];
 
   static async create(deps: JoinedDeps): Promise<Joined> {
     const { core, record } = deps;
@@ -138,7 +138,8 @@ export class Joined implements Part {
       followers: [
         {
           adopted: async (account, view, from) => {
-            await replication.adopt(view);
+            // Its former home has placed copies: who has them is asked before anything is sent again.
+            this.blobReplicator.survey(await replication.adopt(view));
             await this.waiting.look(account);
             await jobs.adopt(account, this.runningAt(from, account, view));
           },
@@ -187,25 +188,35 @@ export class Joined implements Part {
 
   async start(): Promise<void> {
     const { core, holders } = this.deps;
-    await serveCalls({ host: this.network.host, clock: core.runtime.clock, log: core.runtime.logger }, 'handover', [
-      answer(outcomeCall, async ({ account, outcome }, { signal }) => {
-        await this.deps.jobs.acceptOutcome(account, outcome, signal);
-        return {};
-      }),
-    ]);
-    holders.use(this.network.peers);
-    core.directory.use(this.network.directory);
-    this.lifecycle.add('waiting', this.waiting);
-    this.lifecycle.add('homes', this.homes);
-    this.lifecycle.add('network', this.network);
-    this.lifecycle.add('log replicator', this.logReplicator);
-    this.lifecycle.add('blob replicator', this.blobReplicator);
-    await this.lifecycle.start();
-    this.releases.push(core.blobs.onAdded(({ blob, size }) => this.provide(blob, size)));
+    const { clock, logger: log } = core.runtime;
+    const { network } = this;
+    try {
+      await serveCalls({ host: network.host, clock, log }, 'handover', [
+        answer(outcomeCall, async ({ account, outcome }, { signal }) => {
+          await this.deps.jobs.acceptOutcome(account, outcome, signal);
+          return {};
+        }),
+      ]);
+      holders.use(network.peers);
+      core.directory.use(network.directory);
+      this.lifecycle.add('waiting', this.waiting);
+      this.lifecycle.add('homes', this.homes);
+      this.lifecycle.add('network', network);
+      this.lifecycle.add('log replicator', this.logReplicator);
+      this.lifecycle.add('blob replicator', this.blobReplicator);
+      const { host } = network;
+      this.lifecycle.add(
+        'provider records',
+        new Providing({ host, blobs: core.blobs, clock, log }, { bytesMin: DHT_BLOB_BYTES_MIN }),
+      );
+      await this.lifecycle.start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
-    for (const release of this.releases.splice(0)) release();
     this.deps.holders.use(undefined);
     await this.lifecycle.stop();
   }
@@ -247,41 +258,31 @@ export class Joined implements Part {
 
   /** Registered, again or for the first time: what changed meanwhile, and accounts that the directory does not have yet. */
   private async reconcile(): Promise<void> {
+    const { core } = this.deps;
     const { directory } = this.network;
     const held = new Map<string, { epoch: number; token: string }>();
-    for await (const { account, epoch, lease } of directory.leases()) held.set(account, { epoch, token: lease });
+    for await (const { account, lease: token } of directory.leases()) held.set(account, this.lease(account, token));
     await this.homes.reconcile(held, async (account) => directory.byId(account));
-    await this.claimOwn(held);
-    this.reprovide();
-  }
-
-  /** Accounts made before joining claim their names; one whose name is taken stays on this node under epoch 0. */
-  private async claimOwn(held: ReadonlyMap<string, unknown>): Promise<void> {
-    const { localDirectory, leases, log, runtime } = this.deps.core;
-    const { directory } = this.network;
-    for await (const account of localDirectory.accounts()) {
-      if (held.has(account) || leases.movedTo(account) !== undefined) continue;
-      const mine = await localDirectory.byId(account);
-      if (mine === undefined) continue;
-      const { email, username, passwordHash } = mine;
-      try {
-        await directory.claim({ account, email, username, passwordHash });
-        const view = await log.view(account);
-        for (const key of view.list('key')) await directory.putKey({ account, hash: key.hash, revoked: key.revoked });
-      } catch (error) {
-        if (!isDomainError(error)) throw error;
-        if (error.code === 'directory/away') return;
-        runtime.logger.warn({ account, reason: describeError(error) }, 'an account of this node stays local');
-      }
-    }
+    const { store, leases, log, runtime } = core;
+    await claimOwn(
+      { store, own: core.localDirectory, network: directory, leases, log, logger: runtime.logger },
+      held,
+    );
   }
 
   private async carryOut(command: Command): Promise<void> {
-    if (command.what === 'seal') await this.homes.leave(command.account, command.epoch, command.to);
-    else if (command.what === 'adopt') {
-      const lease = checkLease(command.lease, { coordinator: this.deps.record.coordinator });
-      await this.homes.adopt(command.account, command.from, { epoch: lease.epoch, token: command.lease });
-    }
+    const { account } = command;
+    if (command.what === 'seal') await this.homes.leave(account, command.epoch, command.to);
+    else await this.homes.adopt(account, command.from, this.lease(account, command.lease));
+  }
+
+  /** Errors: those of `checkLeaseFor`: one for another account or node is never kept. */
+  private lease(account: string, token: string): { epoch: number; token: string } {
+    const { core, record } = this.deps;
+    const known = core.leases.current(account);
+    if (known?.token === token) return known;
+    const { epoch } = checkLeaseFor(token, { account, node: core.key.peerId, coordinator: record.coordinator });
+    return { epoch, token };
   }
 
   /** Jobs that the former home still runs and will report: it is there, draining. A dead one reports nothing. */
@@ -297,18 +298,5 @@ export class Joined implements Part {
       if (outcome === undefined && attempts[String(last)]?.executor === from) running.add(id);
     }
     return running;
-  }
-
-  private reprovide(): void {
-    void (async () => {
-      for await (const { blob, size } of this.deps.core.blobs.list()) this.provide(blob, size);
-    })().catch((error: unknown) => this.deps.core.runtime.logger.debug({ err: error }, 'providing stopped'));
-  }
-
-  private provide(blob: string, size: number): void {
-    if (size < DHT_BLOB_BYTES_MIN) return;
-    this.network.host.provide(blob, deadline(PROVIDE_MS)).catch((error: unknown) => {
-      this.deps.core.runtime.logger.debug({ blob, err: error }, 'a provider record could not be published');
-    });
   }
 }

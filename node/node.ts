@@ -405,7 +405,7 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
         status: async () => {
           const report = status.report({ admin: true });
           const fetched = joined?.network.lanes.fetched ?? { asked: 0, dht: 0 };
-          return { ...report, fetched, text: statusText(report, toolbox.problems()) };
+          return { ...report, addresses: describe().addresses, fetched, text: statusText(report, toolbox.problems()) };
         },
       },
     ),

@@ -105,6 +105,7 @@ export class DemoNetwork {
   }
 
   private readonly coordinatorPorts: Record<string, number> = {};
+  private readonly peerPorts = new Map<string, number>();
 
   invite(name: string, at: string | undefined, expires?: string): Promise<string> {
     return commandJson('galaxy-coordinator', [
@@ -124,7 +125,7 @@ export class DemoNetwork {
   async startNode(id: string, place: Place, more: string[] = []): Promise<RunningNode> {
     const before = this.nodes.get(id);
     const port = before === undefined ? this.options.port : new URL(before.ready.url).port;
-    const peerPort = before === undefined ? 0 : portOf(before.ready.addresses[0]);
+    const peerPort = this.peerPorts.get(id) ?? 0;
     const folder = this.folderOf(id);
     const program = runProgram('galaxy-node', [
       'start',
@@ -147,7 +148,11 @@ export class DemoNetwork {
   async join(id: string): Promise<Record<string, unknown>> {
     const node = this.node(id);
     const line = await this.invite(node.place.name, node.place.at);
-    return node.command('join', line);
+    const joined = await node.command('join', line);
+    // It comes back where it was: others look for it there.
+    const { addresses } = await node.command('status');
+    this.peerPorts.set(id, portOf((addresses as string[])[0]));
+    return joined;
   }
 
   node(id: string): RunningNode {

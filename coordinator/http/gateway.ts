@@ -221,17 +221,23 @@ export class Gateway {
         extra['set-cookie'] = cookie(AFFINITY_COOKIE, peerId, this.isSecure());
       }
       reply.hijack();
-      const outcome = await proxy(this.deps, request.raw, reply.raw, { peerId, name }, forwarded, extra);
+      // A new home may hear of its lease a moment later than the first request comes. At the end the node's word counts.
+      const holdMoved = visit.account !== undefined && repeatable && !waits.aborted;
+      const options = { extra, holdMoved };
+      const outcome = await proxy(this.deps, request.raw, reply.raw, { peerId, name }, forwarded, options);
       if (outcome.kind === 'answered') {
         if (visit.account) this.deps.registry.arrived(peerId, visit.account.account);
         return;
       }
       visit.signal.throwIfAborted();
-      this.deps.log.warn({ peer: peerId, outcome: outcome.kind, err: outcome.error }, 'a request did not get through');
+      if (outcome.kind !== 'moved') {
+        const data = { peer: peerId, outcome: outcome.kind, err: outcome.error };
+        this.deps.log.warn(data, 'a request did not get through');
+      }
       const mayRepeat =
         outcome.kind === 'unreached'
           ? !waits.aborted && !isDomainError(outcome.error, 'tunnel/busy')
-          : repeatable && attempts < ATTEMPTS_MAX;
+          : repeatable && (outcome.kind === 'moved' || attempts < ATTEMPTS_MAX);
       if (!mayRepeat || !(await this.hasNext(nodes, visit, outcome))) return this.giveUp(reply, outcome, visit);
     }
   }
@@ -241,7 +247,9 @@ export class Gateway {
     if (nodes.length > 0) return true;
     if (visit.account === undefined) return false;
     // What met a connection that was just being closed works on a fresh one; what cannot connect waits for a decision.
-    if (outcome.kind === 'unreached') await sleep(this.deps.clock, HOME_POLL_MS, visit.signal);
+    if (outcome.kind !== 'broken') await sleep(this.deps.clock, HOME_POLL_MS, visit.signal);
+    // Its home may have changed since the request came.
+    visit.account = (await this.deps.directory.byId(visit.account.account)) ?? visit.account;
     const { home } = await this.home(visit);
     if (home === undefined) return false;
     nodes.push(home);
@@ -249,12 +257,8 @@ export class Gateway {
   }
 
   private giveUp(reply: FastifyReply, outcome: Exclude<ProxyOutcome, { kind: 'answered' }>, visit: Visit): void {
-    let error = outcome.error;
-    if (outcome.kind === 'broken') error = gatewayErrors('node-failed');
-    else if (!isDomainError(error, 'tunnel/busy'))
-      error = gatewayErrors('home-away', { reason: 'it cannot be reached' });
     visit.signal.throwIfAborted();
-    writeRefusal(reply.raw, refusalOf(error));
+    writeRefusal(reply.raw, refusalOf(errorOf(outcome)));
   }
 
   private refuseAway(reply: FastifyReply, resolved: Resolved, asPage: boolean): void {
@@ -323,6 +327,13 @@ export class Gateway {
   isSecure(): boolean {
     return this.options.networkUrl().startsWith('https:');
   }
+}
+
+function errorOf(outcome: Exclude<ProxyOutcome, { kind: 'answered' }>): Error {
+  if (outcome.kind === 'broken') return gatewayErrors('node-failed');
+  if (outcome.kind === 'moved') return gatewayErrors('home-away', { reason: 'your account is just moving' });
+  if (isDomainError(outcome.error, 'tunnel/busy')) return outcome.error;
+  return gatewayErrors('home-away', { reason: 'it cannot be reached' });
 }
 
 /** The node's own address when it has a verified one, else the network's. */

@@ -2,8 +2,9 @@
  * Hands one request to a node over `/galaxy/http/1` and its answer back, both streamed, never buffered.
  *
  * What happened is told apart exactly, because it decides whether another node may be asked: `unreached` means that not
- * one byte of the request left; `broken` that it may have taken effect and no answer came; `answered` that the client
- * has got at least the head of an answer.
+ * one byte of the request left; `broken` that it may have taken effect and no answer came; `moved` that the node says
+ * that the account is at home elsewhere, or does not know yet that it is at home there; `answered` that the client has
+ * got at least the head of an answer.
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
@@ -15,6 +16,7 @@ import { cookiesForNode } from './request-kind.js';
 
 export type ProxyOutcome =
   | { kind: 'answered' }
+  | { kind: 'moved' }
   | { kind: 'unreached'; error: Error }
   | { kind: 'broken'; error: Error };
 
@@ -28,6 +30,13 @@ export interface ForwardedFor {
   client: string;
   proto: string;
   host: string;
+}
+
+export interface ProxyOptions {
+  /** More headers of the answer: the affinity cookie. */
+  extra?: Record<string, string>;
+  /** Keep an answer `moved` back from the client, who then knows nothing of it. */
+  holdMoved?: boolean;
 }
 
 export interface ProxyDeps {
@@ -56,12 +65,11 @@ export function proxy(
   response: ServerResponse,
   target: ProxyTarget,
   forwarded: ForwardedFor,
-  /** More headers of the answer: the affinity cookie. */
-  extra: Record<string, string> = {},
+  options: ProxyOptions = {},
 ): Promise<ProxyOutcome> {
   const signal = deadline(LIMITS.http.deadlineMs / 2);
   return deps.places.take(target.peerId, signal).then(
-    (release) => send(deps, request, response, target, forwarded, extra).finally(release),
+    (release) => send(deps, request, response, target, forwarded, options).finally(release),
     (error: unknown) => ({ kind: 'unreached', error: error instanceof Error ? error : new Error(String(error)) }),
   );
 }
@@ -72,7 +80,7 @@ function send(
   response: ServerResponse,
   target: ProxyTarget,
   forwarded: ForwardedFor,
-  extra: Record<string, string>,
+  { extra = {}, holdMoved = false }: ProxyOptions,
 ): Promise<ProxyOutcome> {
   return new Promise((resolve) => {
     let reached = false;
@@ -102,6 +110,10 @@ function send(
     upstream.on('timeout', () => upstream.destroy(new Error('the node was silent for too long')));
     upstream.on('information', () => {});
     upstream.once('response', (answer) => {
+      if (holdMoved && saysMoved(answer)) {
+        answer.resume();
+        return settle({ kind: 'moved' });
+      }
       response.writeHead(answer.statusCode ?? 502, answer.statusMessage, headersForClient(answer, target, extra));
       pipeline(answer, response, () => {
         upstream.destroy();
@@ -118,6 +130,11 @@ function send(
       if (!response.headersSent) settle({ kind: 'broken', error: new Error('the node closed the connection') });
     });
   });
+}
+
+/** By the header, which a node adds to its redirect of a page and to its 410 for everything else. */
+function saysMoved({ statusCode, headers }: IncomingMessage): boolean {
+  return (statusCode === 410 || statusCode === 307) && headers['x-galaxy-moved'] !== undefined;
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

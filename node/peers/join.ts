@@ -17,6 +17,7 @@ import { MemberList } from '../../protocol/trust/members.js';
 import { joinCall, type Reachability } from '../../protocol/wire/calls/join.js';
 import { CLOCK_SKEW_MAX_MS, LIMITS } from '../../protocol/wire/limits.js';
 import { call } from '../../protocol/wire/rpc.js';
+import { NODE_NAMESPACE } from '../namespaces.js';
 import { type NetworkRecord, readNetworkRecord, writeNetworkRecord } from '../network-record.js';
 
 export const joinErrors = defineErrors('join', {
@@ -36,9 +37,6 @@ export const joinErrors = defineErrors('join', {
     mend: 'Set the clock (NTP) and join again.',
   },
 });
-
-/** Namespace of the member list in a node's store. */
-export const MEMBERS_NAMESPACE = 'members';
 
 export interface JoinResult {
   network: string;
@@ -99,7 +97,7 @@ export async function joinNetwork(
       throw joinErrors('wrong-answer', { reason: 'the credential is for another node' });
     const members = new MemberList(
       { store, log },
-      { network: invitation.network, coordinator: answer.coordinator, namespace: MEMBERS_NAMESPACE },
+      { network: invitation.network, coordinator: answer.coordinator, namespace: NODE_NAMESPACE.members },
     );
     await members.start();
     await members.merge([answer.credential, ...answer.members]);

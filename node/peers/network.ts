@@ -10,15 +10,16 @@ import { serveLog } from '../../protocol/log/exchange.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import type { FolderInfo } from '../../protocol/runtime/data-folder.js';
 import type { DomainError } from '../../protocol/runtime/errors.js';
-import type { ByteStream, Host } from '../../protocol/runtime/host.js';
+import type { ByteStream, Gate, Host } from '../../protocol/runtime/host.js';
 import { createLibp2pHost } from '../../protocol/runtime/libp2p-host.js';
-import { Lifecycle, type Part } from '../../protocol/runtime/lifecycle.js';
+import { Background, Lifecycle, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import { packageVersion } from '../../protocol/runtime/package.js';
 import { type Random, randomHex } from '../../protocol/runtime/random.js';
 import type { Store } from '../../protocol/runtime/store.js';
-import { memberGate } from '../../protocol/trust/gater.js';
+import { cutOffUnadmitted, memberGate } from '../../protocol/trust/gater.js';
 import type { NodeKey } from '../../protocol/trust/identity.js';
+import { checkLeaseFor } from '../../protocol/trust/lease.js';
 import { MemberList } from '../../protocol/trust/members.js';
 import type { Reachability } from '../../protocol/wire/calls/join.js';
 import { MEMBERS_PAGE_CHARS, membersCall } from '../../protocol/wire/calls/members.js';
@@ -81,6 +82,9 @@ export interface NetworkOptions {
   mayHoldFrom: readonly string[] | null;
 }
 
+/** A full list has some fifteen. */
+const MEMBER_PAGES_MAX = 100;
+
 export class Network implements Part {
   readonly members: MemberList;
   readonly peers: PeerBook;
@@ -90,6 +94,7 @@ export class Network implements Part {
   readonly heartbeats: Heartbeats;
   private readonly lifecycle: Lifecycle;
   private readonly heads: WrittenHeads;
+  private readonly background: Background;
   private record: NetworkRecord;
   private reached: Reachability | undefined;
   private readonly reachedListeners: ((reachable: Reachability) => void)[] = [];
@@ -100,23 +105,26 @@ export class Network implements Part {
       { store, log },
       { network: record.network, coordinator: record.coordinator, namespace: NODE_NAMESPACE.members },
     );
+    const admitting = memberGate({ members, clock });
     const host = await createLibp2pHost(
-      { key, gate: memberGate({ members, clock }), log, clock },
+      { key, gate: admitting, log, clock },
       { listen: options.listen, announce: options.announce, gossip: true, dht: true },
     );
-    return new Network(deps, options, members, host);
+    return new Network(deps, options, members, admitting, host);
   }
 
   private constructor(
     private readonly deps: NetworkDeps,
     private readonly options: NetworkOptions,
     members: MemberList,
+    private readonly admitting: Gate,
     readonly host: Host,
   ) {
     const { clock, random, log, record, info } = deps;
     this.members = members;
     this.record = record;
     this.lifecycle = new Lifecycle({ log });
+    this.background = new Background({ log });
     this.heads = new WrittenHeads({ accountLog: deps.accountLog });
     this.peers = new PeerBook({ host, members, file: deps.peersFile, clock, random, log });
     this.lanes = new NetworkLanes({
@@ -139,7 +147,8 @@ export class Network implements Part {
       host,
       coordinator: record.coordinator,
       onLease: async (account, epoch, token) => {
-        await deps.leases.grant(account, epoch, token);
+        const lease = checkLeaseFor(token, { account, node: deps.key.peerId, coordinator: record.coordinator });
+        if (lease.epoch === epoch) await deps.leases.grant(account, epoch, token);
       },
     });
     this.heartbeats = new Heartbeats(
@@ -209,7 +218,9 @@ export class Network implements Part {
     this.lifecycle.add('heads', this.heads);
     this.lifecycle.add('members', this.members);
     this.lifecycle.add('protocols', { start: () => this.serve() });
+    this.lifecycle.add('comparing members', this.background);
     this.lifecycle.add('host', this.host);
+    this.lifecycle.add('gate', this.cutOff());
     this.lifecycle.add('peer book', this.peers);
     this.lifecycle.add('lanes', this.lanes);
     this.lifecycle.add('heartbeats', this.heartbeats);
@@ -226,9 +237,10 @@ export class Network implements Part {
     return this.reached;
   }
 
-  /** Resolves with the trial's result; undefined when the signal aborts first. */
+  /** Resolves with the trial's result; undefined without a public URL, and when the signal aborts first. */
   whenReachable(signal: AbortSignal): Promise<Reachability | undefined> {
-    if (this.reached !== undefined || signal.aborted) return Promise.resolve(this.reached);
+    if (this.reached !== undefined || this.options.publicUrl === null || signal.aborted)
+      return Promise.resolve(this.reached);
     return new Promise((resolve) => {
       this.reachedListeners.push(resolve);
       signal.addEventListener('abort', () => resolve(this.reached), { once: true });
@@ -258,7 +270,7 @@ export class Network implements Part {
       logger: log,
       storeId: info.storeId,
       policy: {
-        mayRead: (peer, account) => this.mayRead(peer, account),
+        mayRead: (peer) => this.mayRead(peer),
         mayPush: (peer) => this.mayPush(peer),
       },
     });
@@ -272,22 +284,39 @@ export class Network implements Part {
       await this.deps.acceptTunnel(stream);
     });
     host.onPeer(({ peer, connected }) => {
-      if (connected && peer !== this.record.coordinator) void this.compareMembers(peer);
+      if (!connected || peer === this.record.coordinator) return;
+      this.background.run('compare member lists', () => this.compareMembers(peer));
     });
+  }
+
+  /** A revocation ends connections that are open, too. */
+  private cutOff(): Part {
+    const { host, members, admitting } = this;
+    let release: (() => void) | undefined;
+    return {
+      start: async () => {
+        release = cutOffUnadmitted({ host, gate: admitting, members, log: this.deps.log });
+      },
+      stop: async () => release?.(),
+    };
   }
 
   /** Two members that meet bring their lists in line; each item carries its own proof. */
   private async compareMembers(peer: string): Promise<void> {
     try {
+      // Of the list as it was: what is merged on the way must not make the next page look needless.
+      const version = this.members.version();
       let after: string | undefined;
-      do {
+      for (let pages = 0; pages < MEMBER_PAGES_MAX; pages++) {
         const page = await call(this.host, peer, membersCall, {
-          version: this.members.version(),
+          version,
           ...(after === undefined ? {} : { after }),
         });
         await this.members.merge(page.tokens);
+        // Pages go on in order; one that does not is no list.
+        if (page.next === undefined || (after !== undefined && page.next <= after)) return;
         after = page.next;
-      } while (after !== undefined);
+      }
     } catch (error) {
       this.deps.log.debug({ peer, err: error }, 'the member list could not be compared');
     }
@@ -312,11 +341,7 @@ export class Network implements Part {
    * The home, its holders and the repository read; that is: members that are in good standing. Which of them holds what
    * is not a secret among trusted institutions; what a holder can read is said in docs/TRUST.md.
    */
-  private mayRead(peer: string, account: string): string | undefined {
-    if (peer === this.record.coordinator) return undefined;
-    const moved = this.deps.leases.movedTo(account);
-    if (moved !== undefined && moved.home === peer) return undefined;
-    if (this.deps.logPartners().includes(peer)) return undefined;
+  private mayRead(peer: string): string | undefined {
     return this.members.admits(peer, this.deps.clock.now()) ? undefined : 'you are not a member of this network';
   }
 

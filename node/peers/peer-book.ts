@@ -4,10 +4,11 @@
  * can be reached, because replication, the DHT and gossip all ride on it.
  */
 import { readFileSync, statSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import { deadline } from '../../protocol/runtime/clock.js';
+import { writeDurably } from '../../protocol/runtime/data-folder.js';
 import { describeError } from '../../protocol/runtime/errors.js';
 import type { Host } from '../../protocol/runtime/host.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
@@ -50,8 +51,8 @@ export class PeerBook implements Holders, Part {
   private readonly background: Background;
   private readonly wakeup: Wakeup;
   private readonly releases: (() => void)[] = [];
-  private isSaving = false;
-  private isDirty = false;
+  /** What the file says, without loads: those change each second, and are worth no write. */
+  private saved = '';
   /** The repository's free space is not told; it refuses when it is full. */
   private repository: string | undefined;
 
@@ -62,7 +63,10 @@ export class PeerBook implements Holders, Part {
 
   async start(): Promise<void> {
     this.repository = this.deps.members.coordinator;
-    for (const status of this.readFile()) this.known.set(status.peerId, this.fresh(status));
+    for (const status of this.readFile()) {
+      if (status.peerId !== this.deps.host.peerId) this.known.set(status.peerId, this.fresh(status));
+    }
+    this.saved = this.worthSaving();
     this.releases.push(
       this.deps.host.onPeer(({ peer, connected }) => {
         const known = this.known.get(peer);
@@ -82,24 +86,27 @@ export class PeerBook implements Holders, Part {
   async stop(): Promise<void> {
     for (const release of this.releases.splice(0)) release();
     await this.background.stop();
+    if (this.saved !== '') this.write();
   }
 
   /** What the coordinator says of others. */
   update(statuses: readonly PeerStatus[]): void {
-    const changed: PeerStatus[] = [];
+    let isChanged = false;
     for (const status of statuses) {
       if (status.peerId === this.deps.host.peerId) continue;
       const known = this.known.get(status.peerId);
-      if (known === undefined) this.known.set(status.peerId, this.fresh(status));
-      else {
+      if (known === undefined) {
+        if (this.known.size >= PEERS_MAX) continue;
+        this.known.set(status.peerId, this.fresh(status));
+      } else {
         const moved =
           known.status.addresses.join() !== status.addresses.join() || (!known.status.routable && status.routable);
         known.status = status;
         if (moved) known.nextDialAt = 0;
       }
-      changed.push(status);
+      isChanged = true;
     }
-    if (changed.length === 0) return;
+    if (!isChanged) return;
     this.save();
     this.emit();
     this.wakeup.wake();
@@ -167,25 +174,33 @@ export class PeerBook implements Holders, Part {
     }
   }
 
-  /** Written whole, one write at a time; changes meanwhile go into the next. */
   private save(): void {
-    if (this.isSaving) {
-      this.isDirty = true;
-      return;
+    const now = this.worthSaving();
+    if (now === this.saved) return;
+    this.saved = now;
+    this.write();
+  }
+
+  /** Whole and durably, and seldom: who is there, in what state and where. */
+  private write(): void {
+    const { file, log } = this.deps;
+    try {
+      writeDurably(dirname(file), basename(file), `${JSON.stringify({ peers: this.statuses() }, null, 1)}\n`);
+    } catch (error) {
+      log.warn({ file, reason: describeError(error) }, 'the list of peers could not be saved');
     }
-    this.isSaving = true;
-    this.background.run('keep the peer book', async () => {
-      try {
-        do {
-          this.isDirty = false;
-          const text = `${JSON.stringify({ peers: this.statuses().slice(0, PEERS_MAX) }, null, 1)}\n`;
-          await writeFile(`${this.deps.file}.new`, text, { mode: 0o600 });
-          await rename(`${this.deps.file}.new`, this.deps.file);
-        } while (this.isDirty);
-      } finally {
-        this.isSaving = false;
-      }
-    });
+  }
+
+  private worthSaving(): string {
+    return JSON.stringify(
+      this.statuses().map(({ peerId, state, addresses, publicUrl, capacityBytes }) => [
+        peerId,
+        state,
+        addresses,
+        publicUrl,
+        capacityBytes,
+      ]),
+    );
   }
 
   private fresh(status: PeerStatus): Known {
@@ -218,8 +233,9 @@ export class PeerBook implements Holders, Part {
       try {
         await this.deps.host.connect(peer, known.status.addresses, deadline(DIAL_MS, signal));
         known.failures = 0;
-      } catch {
+      } catch (error) {
         // Firewalls and machines that are off are everyday matters: shown as "not connected", tried again.
+        this.deps.log.debug({ peer, reason: describeError(error) }, 'a peer could not be reached');
         known.failures += 1;
         known.nextDialAt = this.deps.clock.monotonic() + backoffMs(known.failures + 1, this.deps.random.float());
       } finally {
@@ -230,6 +246,6 @@ export class PeerBook implements Holders, Part {
   }
 
   private emit(): void {
-    for (const listener of this.listeners) listener();
+    for (const listener of [...this.listeners]) listener();
   }
 }

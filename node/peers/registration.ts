@@ -6,8 +6,14 @@
  * (clock off, newer version needed) end by what an operator does elsewhere.
  */
 import type { z } from 'zod';
-import { type Cancel, type Clock, deadline } from '../../protocol/runtime/clock.js';
-import { type DomainError, defineErrors, describeError, errorFromCode } from '../../protocol/runtime/errors.js';
+import { type Cancel, type Clock, sleep, startDeadline } from '../../protocol/runtime/clock.js';
+import {
+  type DomainError,
+  defineErrors,
+  describeError,
+  errorFromCode,
+  isDomainError,
+} from '../../protocol/runtime/errors.js';
 import type { Host } from '../../protocol/runtime/host.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
@@ -26,13 +32,18 @@ import {
 } from '../../protocol/wire/calls/register.js';
 import { type MessageChannel, openChannel } from '../../protocol/wire/channel.js';
 import { LIMITS } from '../../protocol/wire/limits.js';
-import { backoffMs, Wakeup } from '../replication/wakeup.js';
+import { backoffMs } from '../replication/wakeup.js';
 
 export const registrationErrors = defineErrors('registration', {
   lost: {
     kind: 'unavailable',
     say: 'The stream to the coordinator ended: {reason}.',
     mend: 'It is built again by itself.',
+  },
+  failed: {
+    kind: 'internal',
+    say: 'A command of the coordinator failed for a reason that has no code.',
+    mend: "Look at the node's log.",
   },
 });
 
@@ -69,7 +80,6 @@ const REFUSED_PAUSE_MS = 10_000;
 
 export class Registration implements Part {
   private readonly background: Background;
-  private readonly wakeup: Wakeup;
   private readonly listeners = new Set<(registered: boolean) => void>();
   private sequence = 0;
   private markTried: () => void = () => {};
@@ -79,6 +89,8 @@ export class Registration implements Part {
   });
   private isRegistered = false;
   private heard = 0;
+  /** The same on the clock that nobody can set. */
+  private heardMonotonic = 0;
   private problem: DomainError | undefined;
 
   constructor(
@@ -86,7 +98,6 @@ export class Registration implements Part {
     private readonly options: { heartbeatMs: number },
   ) {
     this.background = new Background({ log: deps.log });
-    this.wakeup = new Wakeup(deps.clock);
   }
 
   async start(): Promise<void> {
@@ -120,6 +131,8 @@ export class Registration implements Part {
   /** Resolves when registered; rejects with the refusal, or when the signal aborts. */
   whenRegistered(signal: AbortSignal): Promise<void> {
     if (this.isRegistered) return Promise.resolve();
+    if (signal.aborted) return Promise.reject(signal.reason);
+    if (this.problem) return Promise.reject(this.problem);
     return new Promise((resolve, reject) => {
       const settle = (act: () => void) => {
         release();
@@ -150,90 +163,133 @@ export class Registration implements Part {
       this.setRegistered(false);
       this.markTried();
       const pause = this.problem ? REFUSED_PAUSE_MS : Math.min(5000, backoffMs(failures, this.deps.random.float()));
-      await this.wakeup.wait(signal, pause);
+      await sleep(this.deps.clock, pause, signal).catch(() => {});
     }
   }
 
   private async once(signal: AbortSignal, onRegistered: () => void): Promise<void> {
     const { host, coordinator, members, clock } = this.deps;
-    const limit = deadline(LIMITS.register.deadlineMs, signal);
-    await host.connect(coordinator, this.deps.addresses(), limit);
-    const channel: Channel = await openChannel(host, coordinator, registerChannel, limit);
+    const limit = startDeadline(clock, LIMITS.register.deadlineMs, signal);
+    let channel: Channel | undefined;
+    let welcomed: Promise<void> | undefined;
     const stop: Cancel[] = [];
-    const onAbort = () => channel.abort(new Error('stopping'));
+    const onAbort = () => channel?.abort(new Error('stopping'));
     signal.addEventListener('abort', onAbort, { once: true });
     try {
+      await host.connect(coordinator, this.deps.addresses(), limit.signal);
+      channel = await openChannel(host, coordinator, registerChannel, limit.signal, clock);
       await channel.send({ kind: 'hello', time: clock.now(), members: members.version(), ...this.deps.hello() });
-      const first = await channel.receive(limit);
-      if (first?.kind === 'refused') {
-        this.problem = errorFromCode(first.code, first.data, first.message);
-        for (const listener of this.listeners) listener(false);
-        if (CLONE_REFUSALS.has(this.problem.code)) this.deps.onClone(this.problem);
-        throw this.problem;
-      }
+      const first = await channel.receive(limit.signal);
+      limit.cancel();
+      if (first?.kind === 'refused') throw this.refusedBy(first);
       if (first?.kind !== 'welcome') throw registrationErrors('lost', { reason: 'no welcome came' });
       this.problem = undefined;
       this.hear();
-      await this.deps.onWelcome(first);
-      onRegistered();
-      stop.push(
-        clock.every(Math.min(first.digestIntervalMs, this.options.heartbeatMs), () => this.sendDigest(channel)),
-      );
-      // The watch is over the wall of silence, not over each message: one timer for all.
-      stop.push(
-        clock.every(SILENCE_MS / 4, () => {
-          if (clock.now() - this.heard > SILENCE_MS) channel.abort(new Error('the coordinator is silent'));
-        }),
-      );
-      this.sendDigest(channel);
-      this.setRegistered(true);
-      this.markTried();
+      stop.push(...this.keepAlive(channel, first.digestIntervalMs));
+      // Heard and read all the while: what follows a welcome may take longer than the coordinator bears a silence.
+      welcomed = this.welcome(first, channel, onRegistered);
       for await (const message of channel.messages()) {
         this.hear();
         await this.take(message, channel);
       }
       throw registrationErrors('lost', { reason: 'the coordinator closed it' });
     } finally {
+      limit.cancel();
       for (const cancel of stop) cancel();
       signal.removeEventListener('abort', onAbort);
-      channel.abort(new Error('the registration ended'));
+      channel?.abort(new Error('the registration ended'));
+      // Two of them at once would do everything twice.
+      await welcomed;
     }
+  }
+
+  /** Registered once everything that follows a welcome is done; if that fails, the stream is built again. */
+  private async welcome(welcome: Welcome, channel: Channel, onRegistered: () => void): Promise<void> {
+    try {
+      await this.deps.onWelcome(welcome);
+    } catch (error) {
+      this.deps.log.warn({ reason: describeError(error) }, 'what follows a registration could not be done');
+      channel.abort(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    if (channel.closed) return;
+    onRegistered();
+    this.setRegistered(true);
+    this.markTried();
+  }
+
+  private keepAlive(channel: Channel, digestIntervalMs: number): Cancel[] {
+    const { clock } = this.deps;
+    this.sendDigest(channel);
+    let lookedAt = clock.monotonic();
+    const look = () => {
+      const now = clock.monotonic();
+      // Late itself, this process may have the words in its buffer: they are read before anybody is accused.
+      if (now - lookedAt > SILENCE_MS / 2) this.heardMonotonic = now;
+      lookedAt = now;
+      if (now - this.heardMonotonic > SILENCE_MS) channel.abort(new Error('the coordinator is silent'));
+    };
+    return [
+      clock.every(Math.min(digestIntervalMs, this.options.heartbeatMs), () => this.sendDigest(channel)),
+      // One timer for all messages.
+      clock.every(SILENCE_MS / 4, look),
+    ];
+  }
+
+  /** Kept and shown until a welcome comes. */
+  private refusedBy({ code, data, message }: Extract<RegisterDown, { kind: 'refused' }>): DomainError {
+    const problem = errorFromCode(code, data, message);
+    this.problem = problem;
+    for (const listener of [...this.listeners]) listener(false);
+    if (CLONE_REFUSALS.has(code)) this.deps.onClone(problem);
+    return problem;
   }
 
   private async take(message: RegisterDown, channel: Channel): Promise<void> {
     if (message.kind === 'members') await this.deps.members.merge(message.tokens);
     else if (message.kind === 'peers') this.deps.onPeers(message.peers);
     else if (message.kind === 'reachable') this.deps.onReachable(message.url);
+    // Revoked, in the middle of everything.
+    else if (message.kind === 'refused') throw this.refusedBy(message);
+    // Not awaited: a take-over may need messages that come on this very stream.
     else if (message.kind === 'command') {
       const { id, do: command } = message;
-      // Not awaited here: a take-over may need messages that come on this very stream.
-      this.background.run(`command ${command.what}`, async () => {
-        let code: string | undefined;
-        try {
-          await this.deps.onCommand(command);
-        } catch (error) {
-          code = (error as Partial<DomainError>).code ?? 'registration/failed';
-          this.deps.log.error(
-            { command: command.what, reason: describeError(error) },
-            'a command of the coordinator failed',
-          );
-        }
-        if (!channel.closed) await channel.send({ kind: 'done', command: id, ...(code ? { code } : {}) });
-      });
+      this.background.run(`command ${command.what}`, () => this.carryOut(id, command, channel));
     }
   }
 
-  /** At once, for instance when the state changes. */
+  private async carryOut(id: number, command: Command, channel: Channel): Promise<void> {
+    const { log } = this.deps;
+    let code: string | undefined;
+    try {
+      await this.deps.onCommand(command);
+    } catch (error) {
+      code = isDomainError(error) ? error.code : 'registration/failed';
+      const what = { command: command.what, account: command.account, reason: describeError(error) };
+      log.error(what, 'a command of the coordinator failed');
+    }
+    if (channel.closed) return;
+    await channel.send({ kind: 'done', command: id, ...(code ? { code } : {}) }).catch((error: unknown) => {
+      log.debug({ command: command.what, err: error }, 'the coordinator was not told how a command ended');
+    });
+  }
+
   private sendDigest(channel: Channel): void {
     if (channel.closed) return;
     this.sequence += 1;
-    channel.send({ kind: 'digest', sequence: this.sequence, ...this.deps.digest() }).catch(() => {
+    const { sequence } = this;
+    // Inside a promise, so that a fault in what is told ends this stream and not the process.
+    const send = async () => channel.send({ kind: 'digest', sequence, ...this.deps.digest() });
+    send().catch((error: unknown) => {
+      if (channel.closed) return;
+      this.deps.log.warn({ reason: describeError(error) }, 'a digest could not be sent');
       channel.abort(new Error('a digest could not be sent'));
     });
   }
 
   private hear(): void {
     this.heard = this.deps.clock.now();
+    this.heardMonotonic = this.deps.clock.monotonic();
     this.deps.members.coordinatorHeard(this.heard);
   }
 

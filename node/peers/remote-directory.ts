@@ -81,8 +81,10 @@ export class RemoteDirectory implements Directory {
     for (;;) {
       const page = await this.ask(directoryCalls.leases, after === undefined ? {} : { after });
       yield* page.leases;
-      after = page.leases.at(-1)?.account;
-      if (!page.more || after === undefined) return;
+      const last = page.leases.at(-1)?.account;
+      // In order of account: a page that does not go on would never end.
+      if (!page.more || last === undefined || (after !== undefined && last <= after)) return;
+      after = last;
     }
   }
 

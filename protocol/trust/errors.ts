@@ -22,6 +22,11 @@ export const trustErrors = defineErrors('trust', {
     say: 'A {kind} is signed by {signer}, who may not issue it.',
     mend: 'Nothing was accepted. Check that both sides belong to the same network.',
   },
+  'other-lease': {
+    kind: 'untrusted',
+    say: 'A lease is not for account {account} and node {node}.',
+    mend: 'Nothing was accepted. The sender has mixed up its leases.',
+  },
   'wrong-network': {
     kind: 'untrusted',
     say: 'A {kind} belongs to the network {found}, not to {network}.',

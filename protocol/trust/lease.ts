@@ -39,6 +39,18 @@ export function checkLease(token: string, trust: { coordinator: string | undefin
   return payload;
 }
 
+/** A lease for this node and account, of whatever epoch. Errors: those of `checkLease`, and `trust/other-lease`. */
+export function checkLeaseFor(
+  token: string,
+  expected: { account: string; node: string; coordinator: string | undefined },
+): Lease {
+  const lease = checkLease(token, expected);
+  if (lease.account !== expected.account || lease.node !== expected.node) {
+    throw trustErrors('other-lease', { account: expected.account, node: expected.node });
+  }
+  return lease;
+}
+
 /** Leases do not end by time; one from the future only shows that a clock is wrong. */
 export function leaseIsEarly(lease: Lease, now: number): boolean {
   return lease.issuedAt > now + CLOCK_SKEW_MAX_MS;

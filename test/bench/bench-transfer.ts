@@ -45,7 +45,7 @@ export async function benchTransfer(options: TransferOptions): Promise<{ rows: R
     for (let round = 1; round <= runs; round++) {
       for (const contender of contenders.filter(({ name }) => !notes.some((note) => note.startsWith(`${name}:`)))) {
         try {
-          const rows = await oneRun(contender, materials, join(scratch, 'run'));
+          const rows = await oneRun(contender, materials, join(scratch, `run-${round}-${contender.name}`));
           for (const row of rows) figures.add(row);
           say(`run ${round} of ${runs}, ${contender.name}: ${rows.map(textOf).join(', ')}`);
         } catch (error) {
@@ -81,9 +81,10 @@ async function oneRun(contender: Contender, materials: readonly Material[], fold
   const rows: Row[] = [];
   let peakBytes = 0;
   for (const material of materials) {
-    await mkdir(folder);
+    const received = join(folder, material.name);
+    await mkdir(received, { recursive: true });
     try {
-      const measured = await contender.run(material, folder);
+      const measured = await contender.run(material, received);
       if ((await digestOf(measured.received)) !== material.digest) {
         throw new Error(`the ${material.name} files that arrived are not those that were sent`);
       }
@@ -95,7 +96,8 @@ async function oneRun(contender: Contender, materials: readonly Material[], fold
           : { case: contender.name, metric: 'small', value: material.files / seconds, unit: 'files/s' },
       );
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      // Thousands of small files removed now would slow down the next run: ext4 searches past what was just deleted.
+      if (material.name === 'large') await rm(received, { recursive: true, force: true });
     }
   }
   return [...rows, { case: contender.name, metric: 'rss', value: peakBytes / 1e6, unit: 'MB' }];

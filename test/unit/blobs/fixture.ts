@@ -25,6 +25,8 @@ export class BlobFixture {
   freeBytes: number | undefined;
   /** Awaited before each write: a slow disk. */
   beforeWrite: (bytes: number) => Promise<void> = async () => {};
+  /** Awaited before a folder is synced: a disk that is slow to make things durable. */
+  beforeSync: () => Promise<void> = async () => {};
   /** Thrown by the next writes while set. */
   writeError: Error | undefined;
   commitError: Error | undefined;
@@ -99,7 +101,10 @@ export class BlobFixture {
   private disk(): Disk {
     return {
       freeBytes: (folder) => this.freeBytes ?? systemDisk.freeBytes(folder),
-      syncFolder: (folder) => systemDisk.syncFolder(folder),
+      syncFolder: async (folder) => {
+        await this.beforeSync();
+        await systemDisk.syncFolder(folder);
+      },
       write: async (file, bytes, position) => {
         if (this.writeError) throw this.writeError;
         await this.beforeWrite(lengthOf(bytes));

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BlobFixture, content, enospc, MiB, manifestOf, put, someBytes } from './fixture.js';
@@ -92,6 +92,63 @@ describe('a partial blob', () => {
     const other = await put(origin.blobs, someBytes(3, 3));
     await expect(fixture.blobs.partial(other.blob, manifest)).rejects.toMatchObject({ code: 'blobs/bad-manifest' });
     await expect(fixture.blobs.partial('../../etc', manifest)).rejects.toMatchObject({ code: 'blobs/malformed-id' });
+  });
+
+  it('is written from the pieces in which a chunk came', async () => {
+    const partial = await fixture.blobs.partial(id, manifest);
+    for (let index = 0; index < 5; index++) {
+      const whole = chunk(index);
+      const cuts = [0, 1, 77, 65_536, 65_536, 300_001, whole.length];
+      await partial.write(
+        index,
+        cuts.slice(1).map((cut, at) => whole.subarray(cuts[at], cut)),
+      );
+    }
+    await partial.finish();
+    expect(Buffer.compare(await content(fixture.blobs.read(id)), bytes)).toBe(0);
+  });
+
+  it('refuses pieces that are wrong together', async () => {
+    const partial = await fixture.blobs.partial(id, manifest);
+    const whole = chunk(1);
+    const [first, second] = [whole.subarray(0, 1000), whole.subarray(1000)];
+    await expect(partial.write(1, [second, first])).rejects.toMatchObject({ code: 'blobs/wrong-bytes' });
+    await expect(partial.write(1, [first])).rejects.toMatchObject({ code: 'blobs/wrong-bytes' });
+    expect(partial.missing()).toContain(1);
+  });
+
+  it('of one chunk is read-only on the shelf, also when it took two tries', async () => {
+    for (const error of ['write', 'commit'] as const) {
+      const small = someBytes(2048, error.length);
+      const { blob } = await put(origin.blobs, small);
+      const partial = await fixture.blobs.partial(blob, await manifestOf(origin.blobs, blob));
+      if (error === 'write') {
+        fixture.writeError = enospc();
+        await expect(partial.write(0, small)).rejects.toMatchObject({ code: 'blobs/no-space' });
+        expect(partial.missing()).toEqual([0]);
+        fixture.writeError = undefined;
+      }
+      await partial.write(0, [small.subarray(0, 5), small.subarray(5)]);
+      if (error === 'commit') {
+        fixture.commitError = enospc();
+        await expect(partial.finish()).rejects.toMatchObject({ code: 'blobs/no-space' });
+        fixture.commitError = undefined;
+      }
+      await partial.finish();
+      const path = fixture.blobs.path(blob);
+      expect((await stat(path)).mode & 0o777).toBe(0o444);
+      expect(Buffer.compare(await readFile(path), small)).toBe(0);
+    }
+    expect(await readdir(join(fixture.folder, 'tmp'))).toEqual([]);
+  });
+
+  it('of one chunk leaves no file behind when it is released', async () => {
+    const { blob } = await put(origin.blobs, someBytes(2048, 4));
+    const partial = await fixture.blobs.partial(blob, await manifestOf(origin.blobs, blob));
+    await partial.write(0, someBytes(2048, 4));
+    await partial.release();
+    expect(await readdir(join(fixture.folder, 'tmp'))).toEqual([]);
+    expect(fixture.blobs.has(blob)).toBe(false);
   });
 
   it('may be empty', async () => {

@@ -202,6 +202,56 @@ describe('a push', () => {
     expect(leadMax).toBeLessThanOrEqual(BLOB_UNWRITTEN_BYTES_MAX + 4 * MiB);
   });
 
+  it('of small blobs does not stand still while the disk of the holder syncs', async () => {
+    const bytesEach = 4096;
+    const refs = await Promise.all(
+      Array.from({ length: 400 }, (_, seed) => put(home.blobs, someBytes(bytesEach, seed))),
+    );
+    let arrived = 0;
+    let allArrived = () => {};
+    const isAllThere = new Promise<void>((resolve) => {
+      allArrived = resolve;
+    });
+    net.network.onTheWire('home', 'holder', (packet) => {
+      arrived += packet.length;
+      if (arrived >= refs.length * bytesEach) allArrived();
+      return packet;
+    });
+    // Nothing becomes durable before the last byte has left: whoever waits for confirmations in between never ends.
+    holder.fixture.beforeSync = () => isAllThere;
+    const outcomes = await home.push(
+      'holder',
+      refs.map(({ blob }) => blob),
+    );
+    expect(outcomes.filter(({ held }) => held)).toHaveLength(400);
+    expect(await listed(holder)).toEqual(await listed(home));
+  });
+
+  it('confirms nothing before the folder is synced', async () => {
+    const id = await idOf(someBytes(2048));
+    let sync = () => {};
+    const mayBeSynced = new Promise<void>((resolve) => {
+      sync = resolve;
+    });
+    let confirmed = false;
+    const synced = new Promise<void>((resolve) => {
+      holder.fixture.beforeSync = () => {
+        resolve();
+        return mayBeSynced;
+      };
+    });
+    const push = home.push('holder', [id]).then((outcomes) => {
+      confirmed = true;
+      return outcomes;
+    });
+    await synced;
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(confirmed).toBe(false);
+    expect(holder.blobs.has(id)).toBe(false);
+    sync();
+    expect(await push).toMatchObject([{ held: true }]);
+  });
+
   it('stays usable for messages that are not messages: the stream ends, the store is untouched', async () => {
     for (const junk of [someBytes(300), encodeFrame(someBytes(50)), encodeFrame(new Uint8Array())]) {
       const stream = await home.host.openStream('holder', PROTOCOLS.blob, new AbortController().signal);

@@ -370,6 +370,28 @@ describe("the network's address", () => {
     expect(String(json(post).err_msg)).toContain('broke the connection');
   });
 
+  it('asks again while a new home does not know of its account yet, and leaves the answer to a change as it is', async () => {
+    const key = await putKey(near, '00000000000000b2');
+    let refused = 0;
+    near.onRequest = (request, response) => {
+      if (!request.url?.startsWith('/api/early') || refused >= 2) return false;
+      refused++;
+      response.writeHead(410, { 'x-galaxy-moved': `${base}/network/go` }).end('{}');
+      return true;
+    };
+    const headers = { 'x-api-key': key };
+    const answer = await ask(`${base}/api/early`, { headers });
+    expect(answer).toMatchObject({ status: 200 });
+    expect(json(answer)).toMatchObject({ node: 'Uppsala', url: '/api/early' });
+    expect(refused).toBe(2);
+    refused = 0;
+    const post = await ask(`${base}/api/early`, { method: 'POST', headers, body: Buffer.from('x') });
+    near.onRequest = undefined;
+    expect(post.status).toBe(410);
+    expect(post.headers['x-galaxy-moved']).toBe(`${base}/network/go`);
+    expect(refused).toBe(1);
+  });
+
   it('limits the requests of one client address', async () => {
     const key = await putKey(near, '00000000000000b2');
     const held: http.ServerResponse[] = [];

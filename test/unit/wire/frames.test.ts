@@ -46,6 +46,34 @@ describe('frames', () => {
     );
   });
 
+  it('may be followed by bytes that are handed out as they came, uncopied', async () => {
+    const bytes = fc.uint8Array({ maxLength: 500 });
+    await fc.assert(
+      fc.asyncProperty(bytes, bytes, bytes, sizes, async (body, raw, tail, cut) => {
+        const all = Buffer.concat([encodeFrame(body), raw, tail]);
+        const reader = new FrameReader(streamOf(all, cut));
+        await reader.readFrame(1000);
+        const parts = await reader.readParts(raw.byteLength);
+        expect(Buffer.concat(parts).equals(raw)).toBe(true);
+        expect(await collect(reader.rest())).toEqual(Buffer.from(tail));
+      }),
+    );
+    const whole = Buffer.alloc(1000, 7);
+    const parts = await new FrameReader(streamOf(whole, [100])).readParts(950);
+    expect(parts.map(({ byteLength }) => byteLength)).toEqual([...Array(9).fill(100), 50]);
+    expect(parts.every(({ buffer }) => buffer === whole.buffer)).toBe(true);
+    await expect(new FrameReader(streamOf(whole, [100])).readParts(1001)).rejects.toMatchObject({
+      code: 'wire/truncated',
+    });
+  });
+
+  it('of bytes that came in a great many pieces are copied together', async () => {
+    const whole = Buffer.alloc(1000, 7);
+    const parts = await new FrameReader(streamOf(whole, [1])).readParts(900);
+    expect(parts).toHaveLength(1);
+    expect(Buffer.concat(parts).equals(whole.subarray(0, 900))).toBe(true);
+  });
+
   it('end with undefined at a proper end, and with wire/truncated inside one', async () => {
     const whole = encodeFrame(Buffer.alloc(200, 1));
     await fc.assert(
