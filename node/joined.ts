@@ -264,10 +264,7 @@ export class Joined implements Part {
     for await (const { account, lease: token } of directory.leases()) held.set(account, this.lease(account, token));
     await this.homes.reconcile(held, async (account) => directory.byId(account));
     const { store, leases, log, runtime } = core;
-    await claimOwn(
-      { store, own: core.localDirectory, network: directory, leases, log, logger: runtime.logger },
-      held,
-    );
+    await claimOwn({ store, own: core.localDirectory, network: directory, leases, log, logger: runtime.logger }, held);
   }
 
   private async carryOut(command: Command): Promise<void> {
