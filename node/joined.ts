@@ -3,8 +3,7 @@
  * replication to others. Part of the composition root (node.ts); built at start, or when a running node joins.
  */
 
-import { deadline } from '../protocol/runtime/clock.js';
-import { type DomainError, describeError, isDomainError } from '../protocol/runtime/errors.js';
+import type { DomainError } from '../protocol/runtime/errors.js';
 import type { ByteStream } from '../protocol/runtime/host.js';
 import { Lifecycle, type Part } from '../protocol/runtime/lifecycle.js';
 import { checkLeaseFor } from '../protocol/trust/lease.js';
@@ -261,7 +260,10 @@ export class Joined implements Part {
     const { core } = this.deps;
     const { directory } = this.network;
     const held = new Map<string, { epoch: number; token: string }>();
-    for await (const { account, lease: token } of directory.leases()) held.set(account, this.lease(account, token));
+    for await (const { account, epoch, lease } of directory.leases()) {
+      const known = core.leases.current(account);
+      held.set(account, known?.epoch === epoch ? known : this.lease(account, lease));
+    }
     await this.homes.reconcile(held, async (account) => directory.byId(account));
     const { store, leases, log, runtime } = core;
     await claimOwn({ store, own: core.localDirectory, network: directory, leases, log, logger: runtime.logger }, held);
@@ -276,8 +278,6 @@ export class Joined implements Part {
   /** Errors: those of `checkLeaseFor`: one for another account or node is never kept. */
   private lease(account: string, token: string): { epoch: number; token: string } {
     const { core, record } = this.deps;
-    const known = core.leases.current(account);
-    if (known?.token === token) return known;
     const { epoch } = checkLeaseFor(token, { account, node: core.key.peerId, coordinator: record.coordinator });
     return { epoch, token };
   }
