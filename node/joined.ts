@@ -128,7 +128,12 @@ export class Joined implements Part {
         paused: options['replication.paused'],
       },
     );
-    this.waiting = new Waiting({ ask: (account) => network.directory.waiting(account), clock, logger });
+    this.waiting = new Waiting({
+      ask: (account) => network.directory.waiting(account),
+      onCame: (account) => this.homes.catchUp(account),
+      clock,
+      logger,
+    });
     this.homes = new Homes({
       log,
       leases,

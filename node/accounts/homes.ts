@@ -250,11 +250,9 @@ export class Homes implements Part {
   }
 
   /** Holders have more of an account that is at home here: it is brought, and merged. */
-  async catchUp(account: string, signal: AbortSignal): Promise<void> {
-    if (this.deps.leases.current(account) === undefined) return;
-    await Promise.allSettled(
-      connectedPeers(this.deps.holders).map((peer) => this.deps.courier.pull(peer, account, signal)),
-    );
+  async catchUp(account: string): Promise<void> {
+    if (this.deps.leases.current(account) === undefined || this.arrivals.has(account)) return;
+    await this.bring(account, undefined, this.background.signal);
   }
 
   /** Lost: nothing more is written, requests go elsewhere. False when that was known. */

@@ -26,6 +26,8 @@ export class Waiting implements Part {
     private readonly deps: {
       /** Of the network's directory. Errors: `directory/away`, `directory/not-home`. */
       ask: (account: string) => Promise<WaitingChanges[]>;
+      /** Some of it has come to the repository: it can be brought from there, whoever may reach whom. */
+      onCame: (account: string) => Promise<void>;
       clock: Clock;
       logger: Logger;
     },
@@ -50,6 +52,7 @@ export class Waiting implements Part {
   async look(account: string): Promise<void> {
     try {
       const waiting = await this.deps.ask(account);
+      if (total(waiting) < total(this.of(account))) await this.deps.onCame(account);
       if (waiting.length > 0 && this.accounts.size < ACCOUNTS_MAX) this.accounts.set(account, waiting);
       else this.accounts.delete(account);
     } catch (error) {
@@ -72,4 +75,8 @@ export class Waiting implements Part {
       }
     });
   }
+}
+
+function total(waiting: readonly WaitingChanges[]): number {
+  return waiting.reduce((sum, { changes }) => sum + changes, 0);
 }

@@ -1,18 +1,23 @@
 /*
  * An open page survives its node. When a call to this node fails on the wire, or is answered that the account has moved
- * (410), this asks the network's address where its home is now and takes the window there, to the same page. Changes
- * that were under way are counted and told of after the arrival; they are never sent again: nobody knows how far they got.
+ * (410), this asks the network's address where its home is now and takes the window there, to the same page. A page at
+ * the network's own address stays: its next calls go to the new home. Changes that were under way are counted and told of
+ * after the arrival, and so are those that only the former node has; none is ever sent again: nobody knows how far it got.
  */
 (() => {
   const network = window.galaxyNetwork;
   if (!network) return;
   const SLOW_MS = 10000;
   const TRIES_MAX = 90;
+  const TELL_AGAIN_MS = 10000;
   const ask = window.fetch.bind(window);
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   const unsaved = new Set();
+  const staysHere = new URL(network.url).origin === location.origin;
   let moved = false;
   let following = false;
+  let telling = false;
+  let servedBy;
   let banner;
 
   /** A live region has to be there before its text, or it is not read out. */
@@ -36,7 +41,7 @@
       banner.append(part);
     };
     if (link) add('a', 'Open your Galaxy', { href: link });
-    if (close) add('button', 'Close', { type: 'button', onclick: hide });
+    if (close) add('button', 'Close', { type: 'button', onclick: close });
   }
 
   function hide() {
@@ -61,15 +66,14 @@
   const isNetworkThere = () => reach(network.url, 5000, { mode: 'no-cors' });
 
   function leave(url) {
-    const note = unsaved.size > 0 ? `#galaxy-unsaved=${Math.min(unsaved.size, 999)}` : '';
+    const note = `#galaxy-moved=${Math.min(unsaved.size, 999)}`;
     const to = String(url).startsWith(`${network.url}/`) ? url : goUrl();
     (window.top ?? window).location.replace(to + note);
   }
 
   function describe(home, tries) {
     if (!home && tries > 2) return 'Neither this Galaxy nor its network can be reached. It is tried again…';
-    const waits = (home?.waiting ?? []).map(({ name, changes }) => ` ${changes} changes wait at ${name}.`);
-    return `Your Galaxy is moving to another node…${waits.join('')}`;
+    return 'Your Galaxy is moving to another node…';
   }
 
   async function follow() {
@@ -80,13 +84,41 @@
       }
       const home = await askNetwork();
       say(describe(home, tries));
-      if (home?.ready || (!home && tries > 1 && (await isNetworkThere()))) {
+      const ready = home?.ready || (!home && tries > 1 && (await isNetworkThere()));
+      if (ready && (moved || !staysHere)) {
         leave(home?.url);
         await wait(SLOW_MS);
       }
       await wait(Math.min(5000, Math.max(home?.retryAfterMs ?? 0, 400 * 1.3 ** tries)));
     }
     say('Your Galaxy could not be found.', goUrl());
+  }
+
+  const counted = (count) => (count === 1 ? '1 change' : `${count} changes`);
+
+  /** What did not come along, for as long as that is so or until it is closed. */
+  async function tell(lost) {
+    if (telling) return;
+    telling = true;
+    const close = () => {
+      telling = false;
+      hide();
+    };
+    while (telling) {
+      const answer = await reach('/api/node/status', 5000);
+      const status = answer?.ok ? await answer.json().catch(() => {}) : undefined;
+      const waiting = status?.waitingElsewhere ?? [];
+      const words = waiting.map(
+        ({ name, changes }) => `${counted(changes)} ${changes === 1 ? 'waits' : 'wait'} at ${name} until it is back.`,
+      );
+      if (lost > 0) words.unshift(`${counted(lost)} may not have been saved: please look again.`);
+      if (telling && !following) {
+        if (words.length > 0) say(`Your Galaxy has moved. ${words.join(' ')}`, undefined, close);
+        else if (status) close();
+        if (status && waiting.length === 0) telling = false;
+      }
+      if (telling) await wait(TELL_AGAIN_MS);
+    }
   }
 
   function trouble(call, isMoved) {
@@ -111,7 +143,13 @@
     return {
       ended: () => clearTimeout(slow),
       failed: () => trouble(call, false),
-      answered: (status, header) => status === 410 && header && trouble(call, true),
+      answered(status, header) {
+        const node = header('x-galaxy-node');
+        if (status === 410 && header('x-galaxy-moved')) return trouble(call, true);
+        if (!node || node === 'coordinator' || node === servedBy) return;
+        if (servedBy) void tell(0);
+        servedBy = node;
+      },
     };
   }
 
@@ -122,7 +160,7 @@
     answer
       .finally(() => call?.ended())
       .then(
-        ({ status, headers }) => call?.answered(status, headers.get('x-galaxy-moved')),
+        ({ status, headers }) => call?.answered(status, (name) => headers.get(name)),
         (error) => error?.name !== 'AbortError' && call?.failed(),
       );
     return answer;
@@ -139,15 +177,14 @@
     if (call) {
       this.addEventListener('loadend', call.ended);
       this.addEventListener('error', call.failed);
-      this.addEventListener('load', () => call.answered(this.status, this.getResponseHeader('x-galaxy-moved')));
+      this.addEventListener('load', () => call.answered(this.status, (name) => this.getResponseHeader(name)));
     }
     return send.apply(this, args);
   };
 
-  const count = /^#galaxy-unsaved=(\d{1,3})$/.exec(location.hash)?.[1];
-  if (count) {
+  const lost = /^#galaxy-moved=(\d{1,3})$/.exec(location.hash)?.[1];
+  if (lost) {
     history.replaceState(history.state, '', path());
-    const what = count === '1' ? '1 change' : `${count} changes`;
-    say(`Your Galaxy has moved. ${what} may not have been saved: please look again.`, undefined, true);
+    void tell(Number(lost));
   }
 })();

@@ -18,11 +18,17 @@ class FakePage {
   readonly timers: { run: () => void; ms: number; gone: boolean }[] = [];
   banner: { text: string; parts: { tag: string; textContent: string; href?: string; onclick?: Handler }[] } | undefined;
   address: string | undefined;
-  answer: (url: string) => Answer = () => ({ status: 200, body: {} });
+  answer: (url: string) => Answer;
   private readonly window: Record<string, unknown>;
 
-  constructor(network: object | undefined, path = '/histories/list?a=1', hash = '') {
+  constructor(
+    network: object | undefined,
+    path = '/histories/list?a=1',
+    hash = '',
+    answer: (url: string) => Answer = () => ({ status: 200, body: {} }),
+  ) {
     const page = this;
+    this.answer = answer;
     class Xhr {
       status = 0;
       headers: Record<string, string> = {};
@@ -149,6 +155,8 @@ interface XhrLike {
 const network = { url: NETWORK, account: '0123456789abcdef' };
 const HOME = `${NETWORK}/api/network/home?to=${encodeURIComponent('/histories/list?a=1')}&account=0123456789abcdef`;
 const GO = `${NETWORK}/network/go?to=%2Fhistories%2Flist%3Fa%3D1`;
+/** With the number of changes that were under way. */
+const WENT = `${GO}#galaxy-moved=0`;
 const ready = { status: 200, body: { ready: true, url: GO, retryAfterMs: 0, reasons: [] } };
 const notYet = { status: 200, body: { ready: false, url: GO, retryAfterMs: 500, reasons: [] } };
 
@@ -164,8 +172,8 @@ function deadNode(...answers: Answer[]): (url: string) => Answer {
 }
 
 describe('follow.js', () => {
-  it('is at most 6 KB and does nothing on a node that is alone', () => {
-    expect(statSync(FILE).size).toBeLessThanOrEqual(6 * 1024);
+  it('is at most 8 KB and does nothing on a node that is alone', () => {
+    expect(statSync(FILE).size).toBeLessThanOrEqual(8 * 1024);
     const page = new FakePage(undefined);
     const { fetch } = page.script;
     expect(fetch.toString()).not.toContain('watch');
@@ -199,7 +207,7 @@ describe('follow.js', () => {
     expect(page.banner?.text).toBe('Your Galaxy is moving to another node…');
     await page.pass(2);
     expect(page.asks(HOME)).toBe(3);
-    expect(page.wentTo).toEqual([GO]);
+    expect(page.wentTo).toEqual([WENT]);
   });
 
   it('follows fetch just the same, and hands the failure on to the page', async () => {
@@ -207,7 +215,7 @@ describe('follow.js', () => {
     page.answer = deadNode(ready);
     await expect(page.script.fetch('/api/histories')).rejects.toThrow('Failed to fetch');
     await page.settle();
-    expect(page.wentTo).toEqual([GO]);
+    expect(page.wentTo).toEqual([WENT]);
   });
 
   it('goes at once when the node says that the account has moved', async () => {
@@ -217,7 +225,7 @@ describe('follow.js', () => {
     page.call('GET', '/history/current_history_json');
     await page.settle();
     expect(page.asks('/api/version')).toBe(0);
-    expect(page.wentTo).toEqual([GO]);
+    expect(page.wentTo).toEqual([WENT]);
   });
 
   it('stays when the node answers after all', async () => {
@@ -239,31 +247,67 @@ describe('follow.js', () => {
     page.call('POST', '/api/tools');
     page.call('GET', '/api/histories');
     await page.pass(2);
-    expect(page.wentTo).toEqual([`${GO}#galaxy-unsaved=2`]);
+    expect(page.wentTo).toEqual([`${GO}#galaxy-moved=2`]);
     expect(page.asked.every(({ options }) => (options as { method?: string }).method === undefined)).toBe(true);
   });
 
-  it('tells of them after the arrival, cleans the address, and can be closed', () => {
+  it('tells of them after the arrival, cleans the address, and can be closed', async () => {
     for (const [count, words] of [
       ['1', '1 change may'],
       ['2', '2 changes may'],
     ] as const) {
-      const page = new FakePage(network, '/histories/list?a=1', `#galaxy-unsaved=${count}`);
+      const page = new FakePage(network, '/histories/list?a=1', `#galaxy-moved=${count}`);
       expect(page.address).toBe('/histories/list?a=1');
+      await page.settle();
       expect(page.banner?.text).toContain(words);
       page.banner?.parts.find(({ tag }) => tag === 'button')?.onclick?.();
       expect(page.banner).toBeUndefined();
     }
-    expect(new FakePage(network, '/', '#galaxy-unsaved=<b>').banner).toBeUndefined();
+    const odd = new FakePage(network, '/', '#galaxy-moved=<b>');
+    await odd.settle();
+    expect([odd.banner, odd.address]).toEqual([undefined, undefined]);
   });
 
-  it('says what waits at the former home', async () => {
-    const page = new FakePage(network);
-    const body = { ...notYet.body, waiting: [{ name: 'Uppsala', changes: 3 }] };
-    page.answer = deadNode({ status: 200, body });
+  it('says after the arrival what waits at the former home, until it is back', async () => {
+    let waitingElsewhere = [{ name: 'Uppsala', changes: 3 }];
+    const page = new FakePage(network, '/', '#galaxy-moved=0', () => ({ status: 200, body: { waitingElsewhere } }));
+    await page.settle();
+    expect(page.banner?.text).toBe('Your Galaxy has moved. 3 changes wait at Uppsala until it is back.');
+    waitingElsewhere = [{ name: 'Uppsala', changes: 1 }];
+    await page.pass(1);
+    expect(page.banner?.text).toBe('Your Galaxy has moved. 1 change waits at Uppsala until it is back.');
+    waitingElsewhere = [];
+    await page.pass(1);
+    expect(page.banner).toBeUndefined();
+    await page.pass(3);
+    expect(page.asks('/api/node/status')).toBe(3);
+  });
+
+  it('says nothing after the arrival when nothing stayed behind', async () => {
+    const page = new FakePage(network, '/', '#galaxy-moved=0', () => ({ status: 200, body: { waitingElsewhere: [] } }));
+    await page.pass(3);
+    expect([page.banner, page.address]).toEqual([undefined, '/']);
+    expect(page.asks('/api/node/status')).toBe(1);
+  });
+
+  it("stays at the network's own address when calls get through again, and says what waits when another node answers", async () => {
+    const page = new FakePage({ ...network, url: NODE });
+    const from = (name: string) => ({ status: 200, headers: { 'x-galaxy-node': name } });
+    page.answer = () => from('Uppsala');
+    page.call('GET', '/x');
+    let up = false;
+    page.answer = (url) => (url.includes('/api/network/home') ? ready : up ? from('Freiburg') : 'broken');
+    page.call('GET', '/x');
+    await page.pass(2);
+    expect(page.banner?.text).toBe('Your Galaxy is moving to another node…');
+    up = true;
+    await page.pass(2);
+    expect([page.banner, page.wentTo, page.asks('/api/node/status')]).toEqual([undefined, [], 0]);
+    const waitingElsewhere = [{ name: 'Uppsala', changes: 2 }];
+    page.answer = () => ({ ...from('Freiburg'), body: { waitingElsewhere } });
     page.call('GET', '/x');
     await page.settle();
-    expect(page.banner?.text).toContain('3 changes wait at Uppsala.');
+    expect(page.banner?.text).toContain('2 changes wait at Uppsala');
   });
 
   it('goes nowhere but to the network, whatever the answer names', async () => {
@@ -271,7 +315,7 @@ describe('follow.js', () => {
     page.answer = deadNode({ status: 200, body: { ready: true, url: 'https://evil.example/' } });
     page.call('GET', '/x');
     await page.settle();
-    expect(page.wentTo).toEqual([GO]);
+    expect(page.wentTo).toEqual([WENT]);
   });
 
   it('goes to the network’s address when that is there and does not talk to this page', async () => {
@@ -279,7 +323,7 @@ describe('follow.js', () => {
     page.answer = (url) => (url === NETWORK ? { status: 200 } : 'broken');
     page.call('GET', '/x');
     await page.pass(3);
-    expect(page.wentTo).toEqual([GO]);
+    expect(page.wentTo).toEqual([WENT]);
   });
 
   it('gives up in the end and leaves a link', async () => {
@@ -307,6 +351,6 @@ describe('follow.js', () => {
     page.answer = deadNode(ready);
     watched?.run();
     await page.settle();
-    expect(page.wentTo).toEqual([GO]);
+    expect(page.wentTo).toEqual([WENT]);
   });
 });
