@@ -16,9 +16,10 @@ import { DataFolder, folderErrors } from '../protocol/runtime/data-folder.js';
 import { defineErrors } from '../protocol/runtime/errors.js';
 import { createLogger } from '../protocol/runtime/logger.js';
 import { packageVersion } from '../protocol/runtime/package.js';
+import { refuseDamaged } from '../protocol/runtime/store.js';
 import { loadNodeKey } from '../protocol/trust/identity.js';
 import { initFolder, KEY_FILES } from '../protocol/trust/init-folder.js';
-import { type CommonFlags, dataFlags, printResult, readOptions, renderOptions } from './options.js';
+import { type CommonFlags, dataFlags, oneLineErrors, printResult, readOptions, renderOptions } from './options.js';
 import { peerTable } from './peer-table.js';
 import { amount } from './progress.js';
 import { type Running, runCommand, runUntilStopped } from './run.js';
@@ -43,10 +44,9 @@ function optionsOf(flags: CommonFlags): { options: CoordinatorOptions; folder: s
   return readOptions(SOURCES, flags);
 }
 
-const program = new Command('galaxy-coordinator')
+const program = oneLineErrors(new Command('galaxy-coordinator'))
   .description('Holds a network of Galaxy nodes together: invitations, users’ way to their home, the main repository.')
   .version(packageVersion())
-  .showHelpAfterError('(add --help for the options and an example)')
   .addHelpText(
     'after',
     `
@@ -200,8 +200,10 @@ async function start(options: CoordinatorOptions, folder: DataFolder, flags: Com
   }
   folder.lock(new Date().toISOString());
   try {
+    refuseDamaged(folder.file('store'), { mustExist: folder.info.boot > 0 });
     const { createCoordinator } = await import('../coordinator/coordinator.js');
     const coordinator = await createCoordinator(options, { folder, key, log });
+    folder.countStart();
     let finish: () => void = () => {};
     const done = new Promise<void>((resolve) => {
       finish = resolve;

@@ -8,7 +8,15 @@ import { callControl } from '../protocol/runtime/control.js';
 import { DataFolder } from '../protocol/runtime/data-folder.js';
 import { packageVersion } from '../protocol/runtime/package.js';
 import { initFolder } from '../protocol/trust/init-folder.js';
-import { type CommonFlags, dataFlags, printResult, readOptions, renderOptions, writeOption } from './options.js';
+import {
+  type CommonFlags,
+  dataFlags,
+  oneLineErrors,
+  printResult,
+  readOptions,
+  renderOptions,
+  writeOption,
+} from './options.js';
 import { progressBar } from './progress.js';
 import { askPassword } from './prompt.js';
 import { runCommand, runUntilStopped } from './run.js';
@@ -29,10 +37,9 @@ function init(folder: string, flags: CommonFlags, overrides: Record<string, unkn
   return initFolder('node', folder, config, new Date());
 }
 
-const program = new Command('galaxy-node')
+const program = oneLineErrors(new Command('galaxy-node'))
   .description('A whole Galaxy on your own machine, alone or in a network of trusted institutions.')
   .version(packageVersion())
-  .showHelpAfterError('(add --help for the options and an example)')
   .addHelpText(
     'after',
     `

@@ -39,6 +39,13 @@ export interface OptionSource<T extends OptionSpecs> {
   configName: string;
 }
 
+/** What is wrong with the command line in one line, like every other error; before the first subcommand is added. */
+export function oneLineErrors(program: Command): Command {
+  return program.configureOutput({
+    outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')} See --help.\n`),
+  });
+}
+
 export function dataFlags(command: Command): Command {
   return command
     .option('--data <folder>', 'the data folder')

@@ -13,7 +13,7 @@ import { type DataFolder, type FolderInfo, folderErrors } from '../protocol/runt
 import { Lifecycle } from '../protocol/runtime/lifecycle.js';
 import { createLogger, type Logger } from '../protocol/runtime/logger.js';
 import { type Random, systemRandom } from '../protocol/runtime/random.js';
-import { openStore, type Store } from '../protocol/runtime/store.js';
+import { openStore, refuseDamaged, type Store } from '../protocol/runtime/store.js';
 import { loadNodeKey, type NodeKey } from '../protocol/trust/identity.js';
 import { KEY_FILES } from '../protocol/trust/init-folder.js';
 import { IdSource } from '../protocol/wire/ids.js';
@@ -87,15 +87,19 @@ export async function openNodeCore(
   if (key.peerId !== folder.info.peerId) {
     throw folderErrors('other-owner', { folder: folder.path, found: folder.info.peerId, peer: key.peerId });
   }
-  const info = folder.lock(new Date(clock.now()).toISOString());
+  folder.lock(new Date(clock.now()).toISOString());
   const lifecycle = new Lifecycle({ log: logger });
   lifecycle.add('folder', { stop: async () => folder.unlock() });
   try {
     // Each part is there as soon as it is registered; what failed to open leaves nothing running behind it.
     await lifecycle.start();
     const storeFolder = folder.file('store');
+    // What may refuse this start comes before the first change.
+    refuseDamaged(storeFolder, { mustExist: folder.info.boot > 0 });
+    const sealer = await openSealer(folder.file('sealing.key'), { random });
     const store = await openStore(storeFolder);
     lifecycle.add('store', { stop: () => store.close() });
+    const info = folder.countStart();
     await lifecycle.start();
 
     const membership = new Membership(await readNetworkRecord(store));
@@ -139,7 +143,7 @@ export async function openNodeCore(
         },
       ),
     );
-    const keyRing = new KeyRing(await openSealer(folder.file('sealing.key'), { random }), { random });
+    const keyRing = new KeyRing(sealer, { random });
     if (membership.record) keyRing.use(membership.record.networkKey);
     const accounts = lifecycle.add(
       'accounts',

@@ -211,7 +211,10 @@ export class Joined implements Part {
       const { host } = network;
       this.lifecycle.add(
         'provider records',
-        new Providing({ host, blobs: core.blobs, clock, log }, { bytesMin: DHT_BLOB_BYTES_MIN }),
+        new Providing(
+          { host, blobs: core.blobs, homed: () => core.leases.accounts(), clock, log },
+          { bytesMin: DHT_BLOB_BYTES_MIN },
+        ),
       );
       await this.lifecycle.start();
     } catch (error) {

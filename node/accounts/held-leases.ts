@@ -137,18 +137,22 @@ export class HeldLeases implements LeaseSource, Part {
 
   /** Another node is the home since `epoch`: this one writes no more. False for an epoch not above what is known. */
   async lose(account: string, epoch: number, home: string): Promise<boolean> {
-    const isAgain = this.unsaved.has(account) && this.gone.get(account)?.epoch === epoch;
+    const isAgain = this.unsaved.has(account) && this.knownEpoch(account) === epoch;
     if (epoch <= this.knownEpoch(account) && !isAgain) return false;
+    this.unsaved.delete(account);
     // In memory first: from this moment on nothing is written here, whatever the disk does.
     this.held.delete(account);
     this.gone.set(account, { epoch, home, given: false });
-    this.unsaved.add(account);
     if (!isAgain) this.emit(account);
-    await this.deps.store.commit([
-      { ns: NS_HELD, key: account, delete: true },
-      { ns: NS_GONE, key: account, value: JSON.stringify({ epoch, home, given: false }) },
-    ]);
-    if (this.gone.get(account)?.epoch === epoch) this.unsaved.delete(account);
+    try {
+      await this.deps.store.commit([
+        { ns: NS_HELD, key: account, delete: true },
+        { ns: NS_GONE, key: account, value: JSON.stringify({ epoch, home, given: false }) },
+      ]);
+    } catch (error) {
+      if (this.knownEpoch(account) === epoch) this.unsaved.add(account);
+      throw error;
+    }
     return true;
   }
 

@@ -1,5 +1,5 @@
 /**
- * Tells the DHT which large blobs are here. Records live in the memory of other nodes and for a day: they are given anew
+ * Tells the DHT which accounts are at home here and which large blobs are. Records live in the memory of other nodes and for a day: they are given anew
  * after each start, when somebody connects who may have forgotten them or never had them, and twice a day. Small blobs
  * have none: asking the few likely holders is faster than the DHT.
  */
@@ -18,9 +18,16 @@ const SETTLE_MS = 2000;
 /** New blobs that wait; past it the whole list is gone through instead. */
 const WAITING_MAX = 10_000;
 
+/** Under which name the home of an account is found. */
+export function accountKey(account: string): string {
+  return `account/${account}`;
+}
+
 export interface ProvidingDeps {
   host: Pick<Host, 'provide' | 'onPeer'>;
   blobs: Pick<BlobStore, 'list' | 'onAdded'>;
+  /** Accounts at home here. */
+  homed: () => Iterable<string>;
   clock: Clock;
   log: Logger;
 }
@@ -85,22 +92,27 @@ export class Providing implements Part {
 
   private async round(signal: AbortSignal): Promise<void> {
     const running = new Set<Promise<void>>();
-    for await (const { blob, size } of this.deps.blobs.list()) {
+    for await (const key of this.keys()) {
       if (signal.aborted) break;
-      if (size < this.options.bytesMin) continue;
-      const one: Promise<void> = this.provide(blob, signal).finally(() => running.delete(one));
+      const one: Promise<void> = this.provide(key, signal).finally(() => running.delete(one));
       running.add(one);
       if (running.size >= PROVIDED_AT_ONCE) await Promise.race(running);
     }
     await Promise.all(running);
   }
 
-  private async provide(blob: string, signal: AbortSignal): Promise<void> {
+  /** Accounts at home here, then large blobs. */
+  private async *keys(): AsyncIterable<string> {
+    for (const account of this.deps.homed()) yield accountKey(account);
+    for await (const { blob, size } of this.deps.blobs.list()) if (size >= this.options.bytesMin) yield blob;
+  }
+
+  private async provide(key: string, signal: AbortSignal): Promise<void> {
     const limit = startDeadline(this.deps.clock, PROVIDE_MS, signal);
     try {
-      await this.deps.host.provide(blob, limit.signal);
+      await this.deps.host.provide(key, limit.signal);
     } catch (error) {
-      if (!signal.aborted) this.deps.log.debug({ blob, err: error }, 'a provider record could not be published');
+      if (!signal.aborted) this.deps.log.debug({ key, err: error }, 'a provider record could not be published');
     } finally {
       limit.cancel();
     }

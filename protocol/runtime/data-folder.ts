@@ -121,8 +121,8 @@ export class DataFolder {
     return lock !== undefined && isAlive(lock) ? lock : undefined;
   }
 
-  /** Takes the folder for this process and counts the start. Errors: `folder/in-use` with the other's pid. */
-  lock(startedAt: string): FolderInfo {
+  /** Takes the folder for this process. Errors: `folder/in-use` with the other's pid. */
+  lock(startedAt: string): this {
     const other = DataFolder.running(this.path);
     if (other !== undefined && other.pid !== process.pid) {
       throw folderErrors('in-use', { folder: this.path, pid: other.pid, kind: this.info.kind });
@@ -130,6 +130,14 @@ export class DataFolder {
     this.lockStarted = processStart(process.pid) ?? startedAt;
     writeDurably(this.path, 'process.lock', JSON.stringify({ pid: process.pid, started: this.lockStarted }));
     this.locked = true;
+    return this;
+  }
+
+  /**
+   * Counts the start, once the store is open: a folder whose boot number is not 0 has a store, and one that was refused
+   * is as it was.
+   */
+  countStart(): FolderInfo {
     // Read again: a command may have used the folder since this object was made, and a boot number is never used twice.
     const { boot } = readInfo(this.path) ?? this.info;
     const next: FolderInfo = { ...this.info, boot: boot + 1 };

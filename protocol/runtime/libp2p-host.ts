@@ -8,6 +8,7 @@
  * peer that refuses us resolves all the same, so `connect` waits for an answer over the new connection.
  */
 import './polyfill.js';
+import { createHash } from 'node:crypto';
 import { noise } from '@chainsafe/libp2p-noise';
 import { type GossipSub, gossipsub } from '@libp2p/gossipsub';
 import type { PeerScoreParams, TopicScoreParams } from '@libp2p/gossipsub/score';
@@ -21,6 +22,7 @@ import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p';
 import { CID } from 'multiformats/cid';
+import { create as createDigest } from 'multiformats/hashes/digest';
 import { type Clock, startDeadline } from './clock.js';
 import { printable } from './errors.js';
 import {
@@ -54,6 +56,9 @@ export interface Libp2pHostOptions {
 }
 
 const KiB = 1024;
+/** Codes of multiformats' table. */
+const RAW_CODEC = 0x55;
+const SHA2_256 = 0x12;
 /** The same on every host of the network: different windows reset streams. */
 const YAMUX_STREAMS = { initialStreamWindowSize: 256 * KiB, maxStreamWindowSize: 2048 * KiB };
 const GOSSIP_BYTES_MAX = 16 * KiB;
@@ -170,6 +175,14 @@ function gossipOptions() {
   };
 }
 
+/**
+ * SHA-256 of the key's text, as a CID. Not the CID itself: kad-dht sends a key's multihash and reads it back as a CID,
+ * which only holds for SHA-256 (the form of CIDv0); a BLAKE3 key would be refused by every peer that is asked.
+ */
+function dhtKey(text: string): CID {
+  return CID.createV1(RAW_CODEC, createDigest(SHA2_256, createHash('sha256').update(text).digest()));
+}
+
 class Libp2pHost implements Host {
   readonly peerId: string;
   private readonly open = new Set<MuxedStream>();
@@ -199,6 +212,9 @@ class Libp2pHost implements Host {
     if (this.stopping !== undefined) throw hostErrors('stopped');
     try {
       await this.node.start();
+      // kad-dht names a provider by what its own peer store has of it, and there it has nothing of itself: a node that
+      // provides would leave itself out when it is asked.
+      await this.node.peerStore.merge(this.node.peerId, { multiaddrs: this.node.getMultiaddrs() });
       this.running = true;
     } catch (cause) {
       await this.node.stop();
@@ -357,7 +373,7 @@ class Libp2pHost implements Host {
 
   async provide(key: string, signal: AbortSignal): Promise<void> {
     if (this.node.services.dht === undefined) throw hostErrors('no-dht');
-    for await (const _event of this.node.services.dht.provide(CID.parse(key), { signal })) {
+    for await (const _event of this.node.services.dht.provide(dhtKey(key), { signal })) {
       // The record is placed when the query has run to its end.
     }
   }
@@ -365,7 +381,7 @@ class Libp2pHost implements Host {
   async *findProviders(key: string, signal: AbortSignal): AsyncIterable<{ peer: string; addresses: string[] }> {
     if (this.node.services.dht === undefined) throw hostErrors('no-dht');
     const seen = new Set<string>();
-    for await (const event of this.node.services.dht.findProviders(CID.parse(key), { signal })) {
+    for await (const event of this.node.services.dht.findProviders(dhtKey(key), { signal })) {
       if (event.name !== 'PROVIDER' && event.name !== 'PEER_RESPONSE') continue;
       for (const provider of event.providers) {
         const peer = provider.id.toString();

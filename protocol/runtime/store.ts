@@ -11,11 +11,11 @@
  * be read: so the disk is tried first, and until it takes bytes the old one stays open for reading. Reads that meet the
  * moment of reopening wait for it and go on.
  */
-import { existsSync, readdirSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { DomainError, defineErrors } from './errors.js';
+import { findDamage, sealStore, unsealStore } from './store-check.js';
 
 export const storeErrors = defineErrors('store', {
   corrupt: {
@@ -86,9 +86,24 @@ export interface StoreDeps {
   tryDisk: (folder: string) => Promise<void>;
 }
 
+/**
+ * Refuses a store that LevelDB would open by leaving something out. Changes nothing. Errors: `store/corrupt`.
+ * `mustExist`: a folder without a store would look like an empty Galaxy.
+ */
+export function refuseDamaged(folder: string, options: { mustExist?: boolean } = {}): void {
+  const reason = findDamage(folder, options);
+  if (reason !== undefined) throw storeErrors('corrupt', { folder, reason });
+}
+
 export async function openStore(folder: string, deps: Partial<StoreDeps> = {}): Promise<Store> {
   const openDb = deps.openDb ?? openLevel;
-  return new LevelStore(folder, { openDb, tryDisk: deps.tryDisk ?? tryDisk }, await openDb(folder));
+  // Looked at with its seal, before that is taken away.
+  refuseDamaged(folder);
+  unsealStore(folder);
+  const db = await openDb(folder);
+  // Another process may have closed it in between, and sealed what is now written to.
+  unsealStore(folder);
+  return new LevelStore(folder, { openDb, tryDisk: deps.tryDisk ?? tryDisk }, db);
 }
 
 class LevelStore implements Store {
@@ -163,6 +178,7 @@ class LevelStore implements Store {
     this.closed = true;
     await this.flushing;
     await this.db.close();
+    if (!this.broken) sealStore(this.folder);
   }
 
   private async flush(): Promise<void> {
@@ -252,11 +268,8 @@ async function tryDisk(folder: string): Promise<void> {
 
 /** Exported for tests that wrap it. */
 export async function openLevel(folder: string): Promise<Db> {
-  // LevelDB makes a new, empty database when its CURRENT file is lost. That would look like an empty Galaxy. A folder
-  // with nothing but lock and log is one that was never finished.
-  if (!existsSync(join(folder, 'CURRENT')) && hasData(folder)) {
-    throw storeErrors('corrupt', { folder, reason: 'the file CURRENT is missing' });
-  }
+  // Also when it is opened again: LevelDB makes a new, empty database when its CURRENT file is lost.
+  refuseDamaged(folder);
   const db: Db = new Level(folder, { keyEncoding: 'utf8', valueEncoding: 'view' });
   try {
     await db.open();
@@ -267,10 +280,6 @@ export async function openLevel(folder: string): Promise<Db> {
     if (cause?.code === 'LEVEL_LOCKED') throw storeErrors('locked', { folder }, { cause: error });
     throw storeErrors('corrupt', { folder, reason }, { cause: error });
   }
-}
-
-function hasData(folder: string): boolean {
-  return existsSync(folder) && readdirSync(folder).some((name) => /^MANIFEST-|\.(?:ldb|sst|log)$/.test(name));
 }
 
 function toLevelOp(op: StoreOp) {

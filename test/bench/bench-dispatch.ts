@@ -68,7 +68,6 @@ export async function benchDispatch(options: DispatchOptions = {}): Promise<Row[
       note(it.name, 'p99', 'ms', percentile(latencies, 0.99));
       const acceptedMs = await withJobs(it, options, (bench) => measureAcceptance(bench, acceptedJobs));
       note(it.name, 'rate', '1/s', acceptedJobs / (acceptedMs / 1000));
-      if (it.pollMs === undefined) note(it.name, `accepted-${acceptedJobs}`, 'ms', acceptedMs);
     }
   }
   return figures.medians();

@@ -22,10 +22,11 @@ export interface TransferOptions {
   /** On which disk; the one for temporary files by default. */
   folder?: string;
   say: (line: string) => void;
+  signal: AbortSignal;
 }
 
 export async function benchTransfer(options: TransferOptions): Promise<{ rows: Row[]; notes: string[] }> {
-  const { runs, only, largeMib, smallFiles, say } = options;
+  const { runs, only, largeMib, smallFiles, say, signal } = options;
   const notes: string[] = [];
   const scratch = await mkdtemp(join(options.folder ?? tmpdir(), 'galaxy-bench-transfer-'));
   try {
@@ -44,16 +45,19 @@ export async function benchTransfer(options: TransferOptions): Promise<{ rows: R
     const figures = new Figures();
     for (let round = 1; round <= runs; round++) {
       for (const contender of contenders.filter(({ name }) => !notes.some((note) => note.startsWith(`${name}:`)))) {
+        signal.throwIfAborted();
         try {
           const rows = await oneRun(contender, materials, join(scratch, `run-${round}-${contender.name}`));
           for (const row of rows) figures.add(row);
           say(`run ${round} of ${runs}, ${contender.name}: ${rows.map(textOf).join(', ')}`);
         } catch (error) {
+          signal.throwIfAborted();
           if (contender.name === 'ours') throw error;
           notes.push(`${contender.name}: not measured, ${error instanceof Error ? error.message : String(error)}`);
         }
       }
     }
+    signal.throwIfAborted();
     return { rows: figures.medians(), notes };
   } finally {
     await rm(scratch, { recursive: true, force: true });

@@ -8,6 +8,7 @@ import { benchDispatch } from './bench-dispatch.js';
 import { benchTransfer } from './bench-transfer.js';
 import { type Machine, thisMachine } from './machine.js';
 import { type Row, table } from './rows.js';
+import { endAllPrograms } from './transfer/programs.js';
 
 interface Report {
   bench: string;
@@ -45,6 +46,14 @@ function whole(text: string): number {
   return value;
 }
 
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    interrupted.abort(new Error('it was interrupted'));
+    endAllPrograms();
+  });
+}
+
 const program = new Command('bench')
   .description('Measures this build on this machine.')
   .showHelpAfterError()
@@ -78,7 +87,11 @@ program
       const machine = thisMachine();
       const { runs, only, largeMib, smallFiles, folder } = options;
       show(
-        { bench: 'transfer', machine, ...(await benchTransfer({ runs, only, largeMib, smallFiles, folder, say })) },
+        {
+          bench: 'transfer',
+          machine,
+          ...(await benchTransfer({ runs, only, largeMib, smallFiles, folder, say, signal: interrupted.signal })),
+        },
         options,
       );
     },
@@ -87,6 +100,6 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  say(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
 }

@@ -4,7 +4,7 @@
  * nodes that are reached through the network's address alone, where it stays. Everything that the page showed meanwhile is
  * written down: a moment of sign-in or a message of an error would fail it.
  */
-import type { Locator } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { DemoNetwork, PLACES, type RunningNode } from '../../bin/demo/network.js';
 import { type Expected, TestBrowser } from '../support/chromium.js';
@@ -17,7 +17,15 @@ const USER = { email: 'ada@example.org', username: 'ada', password: 'difference 
 const FOLLOWS_WITHIN_MS = 15_000;
 const PATIENCE = 4;
 const SAFE_WITHIN_MS = 60_000;
-const LATE = 'made while copying was paused\n';
+/** What she uploads, by name. */
+const DATA = {
+  'phage genes': 'gene\tstart\tend\nnu1\t191\t736\nA\t711\t2636\n',
+  'from the second node': '>probe\nGGGCGGCGACCTCGCGGGTTTTCGCTATTTATGAAAATTTTCCGG\n',
+  'while copying was paused': 'only the node that dies has this\n',
+  'from the third node': 'life goes on\n',
+};
+type DataName = keyof typeof DATA;
+const AFTER_THE_CRASH: readonly DataName[] = ['phage genes', 'from the second node', 'from the third node'];
 /** Where the browser is seen from: near the first of the nodes. */
 const VISITOR = { '127.0.0.0/24': '59.33,18.07' };
 
@@ -92,7 +100,8 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     });
   }
 
-  const item = (hid: number): Locator => browser.page.locator(`.content-item[data-hid="${hid}"][data-state="ok"]`);
+  const item = (what: DataName): Locator =>
+    browser.page.locator('.content-item[data-state="ok"]', { hasText: new RegExp(`\\d+:\\s*${what}`) });
   const waits = () => browser.page.locator('#galaxy-follow', { hasText: `at ${PLACES.freiburg.name} until` });
   const origin = () => new URL(browser.page.url()).origin;
 
@@ -112,13 +121,14 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
 
   const addressOf = (node: RunningNode) => (publicUrls ? node.ready.url : network.networkUrl);
 
-  async function upload(text: string, hid: number): Promise<void> {
+  async function upload(what: DataName): Promise<void> {
     const { page } = browser;
     await page.click('#activity-upload');
     await page.locator('#btn-new:visible').first().click();
-    await page.locator('textarea.upload-text-content:visible').last().fill(text);
+    await page.locator('input.upload-title:visible').last().fill(what);
+    await page.locator('textarea.upload-text-content:visible').last().fill(DATA[what]);
     await page.locator('#btn-start:visible').first().click();
-    await item(hid).waitFor();
+    await item(what).waitFor();
     await page.locator('#btn-close:visible').first().click();
     await page.locator('#btn-close:visible').waitFor({ state: 'detached' });
   }
@@ -137,7 +147,7 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
   }
 
   /** Waits, without touching the page, until another node answers it. */
-  async function followed(from: RunningNode, datasets: number): Promise<RunningNode> {
+  async function followed(from: RunningNode, ...datasets: DataName[]): Promise<RunningNode> {
     const { page } = browser;
     const timeout = FOLLOWS_WITHIN_MS * PATIENCE;
     const banner = page.locator('#galaxy-follow').waitFor({ timeout });
@@ -156,23 +166,40 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
       );
     }
     await page.locator('#user', { hasText: USER.username }).waitFor({ timeout });
-    for (let hid = 1; hid <= datasets; hid++) await item(hid).waitFor({ timeout });
+    for (const what of datasets) await item(what).waitFor({ timeout });
     const [, node] = nodeNamed(await serving());
     return node;
   }
 
-  async function expectEverything(datasets: number): Promise<void> {
-    const current = await browser.page.evaluate<{ id: string }>(
+  /** Of the server and in the page: these and no others, each with a number of its own and with its bytes. */
+  async function expectEverything(...datasets: DataName[]): Promise<void> {
+    const { page } = browser;
+    const current = await page.evaluate<{ id: string }>(
       "fetch('/history/current_history_json').then((answer) => answer.json())",
     );
     expect(current.id).toBe(history);
-    const items = await browser.page.evaluate<{ hid: number; state: string }[]>(
+    const items = await page.evaluate<{ id: string; hid: number; name: DataName; state: string }[]>(
       `fetch('/api/histories/${history}/contents?v=dev&order=hid-asc').then((answer) => answer.json())`,
     );
-    expect(items.map(({ hid, state }) => `${hid} ${state}`)).toEqual(
-      Array.from({ length: datasets }, (_, index) => `${index + 1} ok`),
+    expect(items.map((one) => `${one.name}: ${one.state}`).sort()).toEqual(
+      datasets.map((what) => `${what}: ok`).sort(),
     );
-    expect(await browser.page.locator('.content-item').count()).toBe(datasets);
+    expect(items.map(({ hid }) => hid)).toEqual(items.map((_, index) => index + 1));
+    for (const { id, name } of items) {
+      const text = await page.evaluate<string>(`fetch('/api/datasets/${id}/display').then((answer) => answer.text())`);
+      expect(text).toBe(DATA[name]);
+      await item(name).waitFor();
+    }
+    expect(await page.locator('.content-item').count()).toBe(datasets.length);
+  }
+
+  /** In another tab, as she might meanwhile. */
+  async function lookAt(url: string, step: string, shows: (page: Page) => Locator): Promise<void> {
+    const page = await browser.context.newPage();
+    await page.goto(url);
+    await shows(page).first().waitFor();
+    await browser.screenshot(step, page);
+    await page.close();
   }
 
   /** Behind the network's address nothing was loaded anew: what she had open is still open. */
@@ -233,7 +260,7 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
   });
 
   it('a pasted dataset becomes ok, and safe', async () => {
-    await upload('made at the first node\n', 1);
+    await upload('phage genes');
     await browser.screenshot('1-uploaded');
     ({ id: history } = await browser.page.evaluate<{ id: string }>(
       "fetch('/history/current_history_json').then((answer) => answer.json())",
@@ -246,14 +273,14 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     await browser.page.evaluate('void (window.galaxyMark = 1)');
     const began = performance.now();
     drain = runProgram('galaxy-node', ['drain', '--json', '--data', uppsala.folder]);
-    const node = await followed(uppsala, 1);
+    const node = await followed(uppsala, 'phage genes');
     tell(`${name}: ${seconds(began)} s from the drain's begin to the page at ${node.place.name}`);
     await browser.screenshot('2-drained');
     expect(node.place.name).toBe(PLACES.freiburg.name);
     expect(origin()).toBe(addressOf(node));
-    await expectEverything(1);
-    await upload('made at the second node\n', 2);
-    await expectEverything(2);
+    await expectEverything('phage genes');
+    await upload('from the second node');
+    await expectEverything('phage genes', 'from the second node');
     await expectSamePage();
     await browser.screenshot('3-uploaded-there');
   });
@@ -268,11 +295,11 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     await untilSafe(freiburg);
     if (leavesBehind) {
       await freiburg.command('config', 'set', 'replication.paused', 'true');
-      await upload(LATE, 3);
+      await upload('while copying was paused');
     }
     const began = performance.now();
     await freiburg.program.killGroup();
-    const node = await followed(freiburg, 2);
+    const node = await followed(freiburg, 'phage genes', 'from the second node');
     const took = performance.now() - began;
     tell(`${name}: ${seconds(began)} s from the kill to the page at ${node.place.name} (promised: 15 s)`);
     expect(took).toBeLessThan(FOLLOWS_WITHIN_MS * PATIENCE);
@@ -280,11 +307,13 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     await browser.screenshot('4-killed');
     expect(node.place.name).toBe(PLACES.melbourne.name);
     expect(origin()).toBe(addressOf(node));
-    await expectEverything(2);
-    await upload('made at the third node\n', 3);
-    await expectEverything(3);
+    await expectEverything('phage genes', 'from the second node');
+    await upload('from the third node');
+    await expectEverything(...AFTER_THE_CRASH);
     await expectSamePage();
     await browser.screenshot('5-uploaded-at-the-third');
+    await lookAt(`${network.networkUrl}/peers`, 'peers', (peers) => peers.getByText(PLACES.freiburg.name));
+    await lookAt(`${addressOf(node)}/node`, 'node', (own) => own.getByText(PLACES.uppsala.name));
   });
 
   it('the killed node starts again: the page stays, gets what only that node had, and everything becomes safe', async () => {
@@ -294,13 +323,13 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
       return peer?.state === 'serving' && peer.presence === 'alive';
     });
     if (leavesBehind) {
-      await item(4).waitFor({ timeout: SAFE_WITHIN_MS });
+      await item('while copying was paused').waitFor({ timeout: SAFE_WITHIN_MS });
       await waits().waitFor({ state: 'detached', timeout: SAFE_WITHIN_MS });
       await browser.screenshot('6-it-came-with-its-node');
     }
     await untilSafe(network.node('melbourne'));
     expect(await serving()).toBe(PLACES.melbourne.name);
-    await expectEverything(leavesBehind ? 4 : 3);
+    await expectEverything(...AFTER_THE_CRASH, ...(leavesBehind ? (['while copying was paused'] as const) : []));
   });
 
   it('she met no sign-in page, no message of an error and no failed call but those of a node that left', () => {

@@ -77,9 +77,9 @@ export class TestBrowser {
   }
 
   /** Into GALAXY_SCREENSHOTS, or a temporary folder. Returns the path. */
-  async screenshot(step: string): Promise<string> {
+  async screenshot(step: string, page = this.page): Promise<string> {
     const path = join(screenshotFolder(), `${this.name}-${step}.png`);
-    await this.page.screenshot({ path });
+    await page.screenshot({ path });
     return path;
   }
 

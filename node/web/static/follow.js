@@ -27,7 +27,7 @@
       banner.id = 'galaxy-follow';
       banner.setAttribute('role', 'status');
       banner.style.cssText =
-        'position:fixed;z-index:2147483000;left:50%;bottom:1rem;transform:translateX(-50%);max-width:min(40rem,90vw);' +
+        'position:fixed;z-index:2147483000;left:50%;bottom:1rem;transform:translateX(-50%);width:max-content;max-width:min(44rem,90vw);display:flex;gap:1rem;align-items:center;' +
         'padding:.6rem 1rem;border-radius:.4rem;background:#1d3f5e;color:#fff;box-shadow:0 2px 12px #0006;font:15px/1.4 system-ui,sans-serif';
       document.body.append(banner);
     }
@@ -37,7 +37,7 @@
     const add = (tag, label, fields) => {
       const part = Object.assign(document.createElement(tag), { textContent: label }, fields);
       part.style.cssText =
-        'margin-left:.8rem;padding:0;border:0;background:none;color:#ffe14d;font:inherit;text-decoration:underline;cursor:pointer';
+        'flex:none;padding:0;border:0;background:none;color:#ffe14d;font:inherit;text-decoration:underline;cursor:pointer';
       banner.append(part);
     };
     if (link) add('a', 'Open your Galaxy', { href: link });

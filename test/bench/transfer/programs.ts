@@ -1,5 +1,5 @@
 /** Programs that a benchmark starts, ends and weighs. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
@@ -21,6 +21,13 @@ export function programPath(name: string): string | undefined {
   return undefined;
 }
 
+const all = new Set<Running>();
+
+/** For a benchmark that is interrupted: whoever waits for one of them goes on, and cleans up. */
+export function endAllPrograms(): void {
+  for (const program of all) program.kill('SIGTERM');
+}
+
 export class Running {
   readonly exited: Promise<number | null>;
   private readonly errors: string[] = [];
@@ -28,14 +35,17 @@ export class Running {
   constructor(
     readonly name: string,
     readonly child: ChildProcess,
+    /** It leads a process group of its own, in which its children are. */
+    private readonly hasGroup = false,
   ) {
-    this.exited = new Promise((resolve) => {
+    all.add(this);
+    this.exited = new Promise<number | null>((resolve) => {
       child.once('error', (error) => {
         this.errors.push(error.message);
         resolve(null);
       });
       child.once('exit', (code) => resolve(code));
-    });
+    }).finally(() => all.delete(this));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.errors.push(...text.split('\n').filter((line) => line !== ''));
       this.errors.splice(0, this.errors.length - ERRORS_KEPT);
@@ -48,6 +58,18 @@ export class Running {
 
   get isRunning(): boolean {
     return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (!this.hasGroup || this.child.pid === undefined) {
+      this.child.kill(signal);
+      return;
+    }
+    try {
+      process.kill(-this.child.pid, signal);
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 
   failure(what: string): Error {
@@ -67,8 +89,8 @@ export class Running {
       limit.cancel();
     }
     if (!this.isRunning) return;
-    this.child.kill('SIGTERM');
-    const cancel = systemClock.after(STOP_MS, () => void this.child.kill('SIGKILL'));
+    this.kill('SIGTERM');
+    const cancel = systemClock.after(STOP_MS, () => this.kill('SIGKILL'));
     await this.exited;
     cancel();
   }
@@ -79,7 +101,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 export function run(path: string, args: readonly string[], environment: NodeJS.ProcessEnv = process.env): Running {
-  return new Running(path, spawn(path, [...args], { stdio: ['ignore', 'ignore', 'pipe'], env: environment }));
+  const options = { stdio: ['ignore', 'ignore', 'pipe'], env: environment, detached: true } satisfies SpawnOptions;
+  return new Running(path, spawn(path, [...args], options), true);
 }
 
 /** One that nobody listens on now; another program may take it first, so a failed start is tried again. */
