@@ -15,7 +15,7 @@ export async function refusals(network: DemoNetwork, report: Report, folder: str
     await network.startNode('guest', { name: 'Guest Institute', at: '50,10', address: '127.0.1.14' });
     await network.node('guest').command('join', line);
     await network.startNode('stranger', STRANGER);
-    await refused(network.node('stranger').command('join', line), 'coordinator/invitation-used');
+    await refused(network.node('stranger').command('join', line), 'join/used-invitation');
   });
   await report.check(step, 'an expired invitation is refused', async () => {
     const line = await network.invite('Late Institute', undefined, '1s');

@@ -113,11 +113,13 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     return (said ?? '').replace(/ \(.*/, '');
   }
 
-  const nodeNamed = (title: string): [string, RunningNode] => {
-    const found = [...network.nodes].find(([, { place }]) => place.name === title);
+  const nodeNamed = (title: string): RunningNode => {
+    const found = [...network.nodes.values()].find(({ place }) => place.name === title);
     if (found === undefined) throw new Error(`no node is called "${title}"`);
     return found;
   };
+
+  const idOf = (node: RunningNode) => [...network.nodes].find(([, one]) => one === node)?.[0];
 
   const addressOf = (node: RunningNode) => (publicUrls ? node.ready.url : network.networkUrl);
 
@@ -150,9 +152,11 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
   async function followed(from: RunningNode, ...datasets: DataName[]): Promise<RunningNode> {
     const { page } = browser;
     const timeout = FOLLOWS_WITHIN_MS * PATIENCE;
-    const banner = page.locator('#galaxy-follow').waitFor({ timeout });
+    let isUnderWay = true;
     // Only to be looked at: the page may be gone before it is drawn.
-    void banner.then(() => browser.screenshot(`banner-from-${from.place.name.replaceAll(' ', '-')}`)).catch(() => {});
+    const bannerShown = page.locator('#galaxy-follow').waitFor({ timeout });
+    const drawn = bannerShown.then(() => isUnderWay && browser.screenshot(`moving-from-${idOf(from)}`));
+    drawn.catch(() => {});
     if (publicUrls) {
       await page.waitForURL((url) => url.origin !== from.ready.url && url.pathname === '/', { timeout });
     } else {
@@ -167,8 +171,8 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     }
     await page.locator('#user', { hasText: USER.username }).waitFor({ timeout });
     for (const what of datasets) await item(what).waitFor({ timeout });
-    const [, node] = nodeNamed(await serving());
-    return node;
+    isUnderWay = false;
+    return nodeNamed(await serving());
   }
 
   /** Of the server and in the page: these and no others, each with a number of its own and with its bytes. */
@@ -313,7 +317,6 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     await expectSamePage();
     await browser.screenshot('5-uploaded-at-the-third');
     await lookAt(`${network.networkUrl}/peers`, 'peers', (peers) => peers.getByText(PLACES.freiburg.name));
-    await lookAt(`${addressOf(node)}/node`, 'node', (own) => own.getByText(PLACES.uppsala.name));
   });
 
   it('the killed node starts again: the page stays, gets what only that node had, and everything becomes safe', async () => {
@@ -328,6 +331,7 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
       await browser.screenshot('6-it-came-with-its-node');
     }
     await untilSafe(network.node('melbourne'));
+    await lookAt(`${origin()}/node`, 'node', (own) => own.getByText(PLACES.uppsala.name));
     expect(await serving()).toBe(PLACES.melbourne.name);
     await expectEverything(...AFTER_THE_CRASH, ...(leavesBehind ? (['while copying was paused'] as const) : []));
   });
