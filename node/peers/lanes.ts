@@ -97,31 +97,39 @@ export class NetworkLanes implements LogLane, SegmentLane, BlobLane, LogCourier,
   }
 
   /**
-   * A large blob from whom the DHT names, then from likely holders; a small one, which has no record there, the other way
-   * round. Asking everybody for a terabyte would be rude; looking up every small file would be slow.
+   * A large blob from whom the DHT names, and from likely holders beside them: several sources share the work, and one
+   * that lies or stalls is dropped. A small blob, which has no record there, from likely holders, and by DHT only when
+   * none of them has it: looking up every small file would be slow.
    */
   async fetch(blob: string, signal: AbortSignal): Promise<void> {
     if (this.deps.blobs.has(blob)) return;
-    const ways: { by: keyof FetchCounts; sources: () => Promise<BlobSource[]> }[] = [
-      { by: 'asked', sources: async () => this.deps.likelyHolders(blob) },
-      { by: 'dht', sources: () => this.providers(blob, signal) },
-    ];
-    if (this.deps.isLarge(blob)) ways.reverse();
+    const likely = this.deps.likelyHolders(blob);
+    const isLarge = this.deps.isLarge(blob);
+    const named = isLarge ? await this.providers(blob, signal) : [];
     let failure: unknown;
-    for (const { by, sources } of ways) {
+    const sources = [...named, ...likely.filter(({ peer }) => !named.some((known) => known.peer === peer))];
+    if (sources.length > 0) {
       try {
-        const found = await sources();
-        if (found.length === 0) continue;
-        await this.fetcher.fetch({ id: blob, sources: found }, signal);
-        this.fetched[by] += 1;
-        this.deps.log.info({ blob, by, sources: found.length }, 'a blob was fetched');
-        return;
+        return await this.fetchFrom(blob, named.length > 0 ? 'dht' : 'asked', sources, signal);
       } catch (error) {
         signal.throwIfAborted();
-        failure ??= error;
+        failure = error;
       }
     }
-    throw failure ?? laneErrors('no-holder', { blob });
+    const found = isLarge ? [] : await this.providers(blob, signal);
+    if (found.length === 0) throw failure ?? laneErrors('no-holder', { blob });
+    await this.fetchFrom(blob, 'dht', found, signal);
+  }
+
+  private async fetchFrom(
+    blob: string,
+    by: keyof FetchCounts,
+    sources: readonly BlobSource[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.fetcher.fetch({ id: blob, sources }, signal);
+    this.fetched[by] += 1;
+    this.deps.log.info({ blob, by, sources: sources.length }, 'a blob was fetched');
   }
 
   private async providers(blob: string, signal: AbortSignal): Promise<BlobSource[]> {

@@ -3,7 +3,7 @@
  * stream, and while it is away from what was last heard, which is kept on disk. Keeps a connection to every member that
  * can be reached, because replication, the DHT and gossip all ride on it.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../protocol/runtime/clock.js';
@@ -53,6 +53,7 @@ export class PeerBook implements Holders, Part {
   private readonly releases: (() => void)[] = [];
   /** What the file says, without loads: those change each second, and are worth no write. */
   private saved = '';
+  private isStale = false;
   /** The repository's free space is not told; it refuses when it is full. */
   private repository: string | undefined;
 
@@ -86,7 +87,8 @@ export class PeerBook implements Holders, Part {
   async stop(): Promise<void> {
     for (const release of this.releases.splice(0)) release();
     await this.background.stop();
-    if (this.saved !== '') this.write();
+    // The loads as of now; not a file that somebody has deleted meanwhile.
+    if (this.isStale && existsSync(this.deps.file)) this.write();
   }
 
   /** What the coordinator says of others. */
@@ -176,7 +178,8 @@ export class PeerBook implements Holders, Part {
 
   private save(): void {
     const now = this.worthSaving();
-    if (now === this.saved) return;
+    this.isStale = now === this.saved;
+    if (this.isStale) return;
     this.saved = now;
     this.write();
   }

@@ -155,7 +155,9 @@ describe.each(Object.entries(KINDS))('an open page of nodes %s', (_title, { name
     let isUnderWay = true;
     // Only to be looked at: the page may be gone before it is drawn.
     const bannerShown = page.locator('#galaxy-follow').waitFor({ timeout });
-    const drawn = bannerShown.then(() => isUnderWay && browser.screenshot(`moving-from-${idOf(from)}`));
+    const drawn = bannerShown.then(async () =>
+      isUnderWay ? browser.screenshot(`moving-from-${idOf(from)}`) : undefined,
+    );
     drawn.catch(() => {});
     if (publicUrls) {
       await page.waitForURL((url) => url.origin !== from.ready.url && url.pathname === '/', { timeout });
