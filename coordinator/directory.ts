@@ -24,6 +24,8 @@ const storedAccount = z.object({
   /** PeerId of the home. */
   home: z.string(),
   epoch: z.number().int().nonnegative(),
+  /** PeerId of the node that claimed it: what it wrote before under epoch 0, by its own word alone, counts. */
+  origin: z.string().optional(),
   createdAt: z.number(),
   /** Sign-ins at the network's address from before this do not count any more (the password was changed). */
   sessionsAfter: z.number(),
@@ -78,7 +80,14 @@ export class Directory {
       if (await this.taken(NAMESPACES.emails, claim.email)) throw directoryErrors('email-taken');
       if (await this.taken(NAMESPACES.usernames, claim.username)) throw directoryErrors('username-taken');
       const { number: epoch, op } = this.deps.counters.nextEpoch();
-      const account: Account = { ...claim, home, epoch, createdAt: this.deps.clock.now(), sessionsAfter: 0 };
+      const account: Account = {
+        ...claim,
+        home,
+        epoch,
+        origin: home,
+        createdAt: this.deps.clock.now(),
+        sessionsAfter: 0,
+      };
       await this.deps.store.commit([
         op,
         accountOp(account),
@@ -107,6 +116,10 @@ export class Directory {
   async byKeyHash(hash: string): Promise<Account | undefined> {
     const key = await this.key(hash);
     return key === undefined || key.revoked ? undefined : this.byId(key.account);
+  }
+
+  async isKeyRevoked(hash: string): Promise<boolean> {
+    return (await this.key(hash))?.revoked ?? false;
   }
 
   /** A revoked key stays revoked, in whatever order the two messages arrive. Durable when it resolves. */
@@ -171,8 +184,9 @@ export class Directory {
 
   /** The signed lease of the account's current home. The same lease may be signed many times; its epoch decides. */
   lease(account: Account): string {
-    const { account: id, epoch, home } = account;
-    return issueLease(this.deps.signer, { account: id, epoch, node: home }, this.deps.clock.now());
+    const { account: id, epoch, home, origin } = account;
+    const lease = { account: id, epoch, node: home, ...(origin === undefined ? {} : { origin }) };
+    return issueLease(this.deps.signer, lease, this.deps.clock.now());
   }
 
   /** Accounts at home on a node, in order of id, after one of them. */

@@ -12,7 +12,7 @@
  */
 import { merkleRoot } from '../protocol/blobs/inventory.js';
 import { chunkCount } from '../protocol/blobs/manifest.js';
-import type { Clock } from '../protocol/runtime/clock.js';
+import { type Clock, startDeadline } from '../protocol/runtime/clock.js';
 import { describeError } from '../protocol/runtime/errors.js';
 import type { Logger } from '../protocol/runtime/logger.js';
 import type { Random } from '../protocol/runtime/random.js';
@@ -24,7 +24,8 @@ import type { Counters } from './counters.js';
 import type { Directory } from './directory.js';
 import { Locks } from './locks.js';
 import { NAMESPACES } from './namespaces.js';
-import { covers, judgeInventory, orderProblem, signReceipt, type Unsafe } from './receipts.js';
+import type { PeerRecord } from './peer.js';
+import { covers, judgeInventory, orderProblem, signReceipt, type Unsafe, verifyReceipt } from './receipts.js';
 import type { Registry } from './registry.js';
 
 /** How holders are asked: the door's, and the repository's own. */
@@ -45,6 +46,8 @@ export interface Holder {
 }
 
 interface Drain {
+  /** The node's start that announced it; another start has another inventory. */
+  start: string;
   copies: number;
   items: InventoryItem[];
   nextPage: number;
@@ -70,6 +73,9 @@ const BLOBS_PER_SAMPLE = 500;
 const SAMPLES_MAX = 20;
 const VECTORS_AT_ONCE = 16;
 const REPOSITORY_DOMAIN = 'the repository';
+/** Of one question to a holder; one that is slower does not count. */
+const QUESTION_MS = 15_000;
+const IDS_PER_QUESTION = 32_768;
 
 export interface Comparison {
   receipt: string | null;
@@ -90,12 +96,13 @@ export class Drains {
     const copies = Math.min(acceptCopies ?? this.options.copies, this.options.copies);
     const domains = new Set(this.holders(peer).map(({ domain }) => domain)).size;
     if (domains < copies) throw handoverErrors('too-few-domains', { domains, copies });
-    const { state } = this.deps.registry.find(peer).record;
-    if (state === 'joined') throw handoverErrors('not-registered');
-    if (state !== 'drained') this.deps.registry.draining(peer);
+    const { record } = this.deps.registry.find(peer);
+    if (record.state === 'joined') throw handoverErrors('not-registered');
+    if (record.state !== 'drained') this.deps.registry.draining(peer);
     const before = this.drains.get(peer);
-    if (before === undefined) this.drains.set(peer, { copies, items: [], nextPage: 0, complete: false });
-    else before.copies = copies;
+    const start = startOf(record);
+    if (before?.start === start) before.copies = copies;
+    else this.drains.set(peer, { start, copies, items: [], nextPage: 0, complete: false });
     return { copies, domains, accounts: this.deps.directory.homes(peer) };
   }
 
@@ -134,11 +141,16 @@ export class Drains {
     const { registry, directory, counters, store, signer, clock } = this.deps;
     const { record, location } = registry.find(peer);
     const nothing = { objects: 0, bytes: 0, first: [] };
-    if (record.state === 'drained' && record.receipt !== undefined) {
-      const issued = await store.get(NAMESPACES.receipts, record.receipt);
-      if (issued !== undefined) return { receipt: Buffer.from(issued).toString('utf8'), unsafe: nothing };
+    if (record.state === 'drained') {
+      const issued = await this.issued(record, root);
+      if (issued !== undefined) return { receipt: issued, unsafe: nothing };
+      // What is there now is not what the receipt speaks of: the node announces and sends anew.
+      this.drains.delete(peer);
+      registry.drainReopened(peer);
+      throw handoverErrors('not-draining');
     }
-    const { items, copies, complete } = this.required(peer);
+    const drain = this.required(peer);
+    const { items, copies, complete } = drain;
     if (!complete) throw handoverErrors('inventory-order', { reason: 'the last page has not come' });
     const computed = Buffer.from(merkleRoot(inventoryLines(items))).toString('hex');
     if (computed !== root) throw handoverErrors('inventory-order', { reason: 'it is not what the node computed' });
@@ -164,6 +176,17 @@ export class Drains {
         );
       }
     }
+    // Holders were asked for minutes: what was compared must still be what is declared safe. No wait from here to the
+    // commit.
+    signal.throwIfAborted();
+    if (this.required(peer) !== drain || registry.find(peer).record.state !== 'draining') {
+      throw handoverErrors('not-draining');
+    }
+    if (drain.items !== items || !drain.complete || drain.copies !== copies) {
+      throw handoverErrors('inventory-order', { reason: 'it changed while it was compared' });
+    }
+    const arrived = directory.homes(peer);
+    if (arrived > 0) throw handoverErrors('accounts-left', { count: arrived });
     const judged = judgeInventory(items, (item) => found.get(item) ?? new Set(), copies);
     if (judged.unsafe.length > 0) {
       return {
@@ -196,8 +219,10 @@ export class Drains {
     });
     const drained = registry.drainedOp(peer, String(number));
     await store.commit([op, { ns: NAMESPACES.receipts, key: String(number), value: receipt }, drained.op]);
-    drained.done();
-    this.drains.delete(peer);
+    const isDrained = drained.done();
+    if (this.drains.get(peer) === drain) this.drains.delete(peer);
+    // Started anew while this was written: the receipt speaks of the start before, and is given to nobody.
+    if (!isDrained) throw handoverErrors('not-draining');
     return { receipt, unsafe: nothing };
   }
 
@@ -211,31 +236,43 @@ export class Drains {
     const { queries, random } = this.deps;
     const has: InventoryItem[] = [];
     const blobs = items.filter(({ kind }) => kind === 'blob');
-    const held = await queries.held(
-      holder.peerId,
-      blobs.map(({ id }) => id),
-      signal,
-    );
+    const held = new Set<string>();
+    for (let first = 0; first < blobs.length; first += IDS_PER_QUESTION) {
+      const ids = blobs.slice(first, first + IDS_PER_QUESTION).map(({ id }) => id);
+      for (const id of await this.inTime(signal, (limit) => queries.held(holder.peerId, ids, limit))) held.add(id);
+    }
     const heldBlobs = blobs.filter(({ id }) => held.has(id));
     const samples = Math.min(SAMPLES_MAX, Math.ceil(heldBlobs.length / BLOBS_PER_SAMPLE));
     for (let sample = 0; sample < samples; sample++) {
       const { id, bytes } = heldBlobs[Math.floor(random.float() * heldBlobs.length)] as InventoryItem;
-      await queries.checkChunk(holder.peerId, id, Math.floor(random.float() * chunkCount(bytes)), signal);
+      const chunk = Math.floor(random.float() * chunkCount(bytes));
+      await this.inTime(signal, (limit) => queries.checkChunk(holder.peerId, id, chunk, limit));
     }
     has.push(...heldBlobs);
     const accounts = items.filter(({ kind }) => kind === 'account').values();
+    // One question without an answer ends the others: such a holder would cost its deadline for each account.
+    const silent = new AbortController();
+    const asked = AbortSignal.any([signal, silent.signal]);
     const asking = Array.from({ length: VECTORS_AT_ONCE }, async () => {
       for (const item of accounts) {
         // A holder that follows other accounts does not serve this one: that is no fault of it.
-        const vector = await queries.vector(holder.peerId, item.id, signal).catch((error: unknown) => {
+        const question = this.inTime(asked, (limit) => queries.vector(holder.peerId, item.id, limit));
+        const vector = await question.catch((error: unknown) => {
           signal.throwIfAborted();
+          if (asked.aborted || isTimeout(error)) throw error;
           this.deps.log.debug({ peer: holder.peerId, account: item.id, err: error }, 'no vector of an account');
           return undefined;
         });
         if (vector !== undefined && covers(vector, item.vector ?? {})) has.push(item);
       }
     });
-    await Promise.all(asking);
+    try {
+      await Promise.all(asking);
+    } catch (error) {
+      silent.abort(error);
+      await Promise.allSettled(asking);
+      throw error;
+    }
     for (const item of has) found.get(item)?.add(holder.domain);
     return { any: has.length > 0, sampled: samples };
   }
@@ -255,7 +292,41 @@ export class Drains {
 
   private required(peer: string): Drain {
     const drain = this.drains.get(peer);
-    if (drain === undefined) throw handoverErrors('not-draining');
+    const record = this.deps.registry.get(peer)?.record;
+    if (drain === undefined || record === undefined || drain.start !== startOf(record)) {
+      this.drains.delete(peer);
+      throw handoverErrors('not-draining');
+    }
     return drain;
   }
+
+  /** The receipt of a drained node when it speaks of this very inventory, in this very start. */
+  private async issued({ receipt: number, last }: PeerRecord, root: string): Promise<string | undefined> {
+    if (number === undefined) return undefined;
+    const bytes = await this.deps.store.get(NAMESPACES.receipts, number);
+    if (bytes === undefined) return undefined;
+    const text = Buffer.from(bytes).toString('utf8');
+    const { receipt } = verifyReceipt(text, this.deps.signer.peerId);
+    return receipt.root === root && receipt.boot === (last?.boot ?? 0) ? text : undefined;
+  }
+
+  private async inTime<T>(signal: AbortSignal, question: (limit: AbortSignal) => Promise<T>): Promise<T> {
+    const limit = startDeadline(this.deps.clock, QUESTION_MS, signal);
+    try {
+      return await question(limit.signal);
+    } catch (error) {
+      // Whatever broke because of the deadline: what counts is that there was no answer in time.
+      throw limit.signal.aborted ? limit.signal.reason : error;
+    } finally {
+      limit.cancel();
+    }
+  }
+}
+
+function startOf({ last }: PeerRecord): string {
+  return last === undefined ? '' : `${last.boot} ${last.bootNonce}`;
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError';
 }

@@ -56,6 +56,11 @@ export const gatewayErrors = defineErrors('gateway', {
     say: 'No Galaxy node can take you at the moment.',
     mend: 'Try again in a few seconds.',
   },
+  'key-revoked': {
+    kind: 'unauthenticated',
+    say: 'This API key has been revoked.',
+    mend: 'Make a new one on the page of your API key.',
+  },
   'home-away': {
     kind: 'unavailable',
     say: 'Your Galaxy node does not answer at the moment: {reason}.',

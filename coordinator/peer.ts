@@ -8,7 +8,8 @@
  *   joining   registered; takes nobody yet                           → serving, draining, revoked
  *   serving   takes users                                            → joining (a new start), draining, revoked
  *   draining  takes nobody, hands over; holder for nobody            → serving (called off), joining, drained, revoked
- *   drained   has its receipt (written by drains.ts)                 → joining (a new start), revoked
+ *   drained   has its receipt (written by drains.ts)                 → draining (another inventory than the receipt's),
+ *                                                                      joining (a new start), revoked
  *   revoked   final                                                  → nothing
  */
 import { z } from 'zod';
@@ -23,7 +24,7 @@ export const EXITS: Record<PeerState, readonly PeerState[]> = {
   joining: ['serving', 'draining', 'revoked'],
   serving: ['joining', 'draining', 'revoked'],
   draining: ['serving', 'joining', 'drained', 'revoked'],
-  drained: ['joining', 'revoked'],
+  drained: ['draining', 'joining', 'revoked'],
   revoked: [],
 };
 

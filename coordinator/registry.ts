@@ -178,7 +178,9 @@ export class Registry {
     }
     // 'drained' is the coordinator's word, never the leaver's.
     const next = load.state === 'drained' || entry.drainAnnounced ? 'draining' : load.state;
-    if (next !== entry.record.state && EXITS[entry.record.state].includes(next) && next !== 'joining') {
+    // Nor does a digest take it back.
+    const isDrained = entry.record.state === 'drained';
+    if (!isDrained && next !== entry.record.state && EXITS[entry.record.state].includes(next) && next !== 'joining') {
       this.transition(entry, next);
     }
     this.judge(entry);
@@ -223,18 +225,35 @@ export class Registry {
   }
 
   /** The write that makes a peer drained, and what to do once it is on disk: drains.ts puts both with the receipt. */
-  drainedOp(peerId: string, receipt: string): { op: StoreOp; done: () => void } {
+  drainedOp(peerId: string, receipt: string): { op: StoreOp; done: () => boolean } {
     const entry = this.required(peerId);
     assertExit(entry.record.state, 'drained');
     const record: PeerRecord = { ...entry.record, state: 'drained', receipt };
     return {
       op: this.op(record),
       done: () => {
-        entry.record = record;
+        const { state, last } = entry.record;
+        const isSameStart = last?.boot === record.last?.boot && last?.bootNonce === record.last?.bootNonce;
+        // It started anew while this was written. What was written last is what is on disk: its present record.
+        if (state !== 'draining' || !isSameStart) {
+          this.persist(entry);
+          return false;
+        }
+        entry.record = { ...entry.record, state: 'drained', receipt };
         this.deps.log.info({ peer: record.peerId, name: record.name, state: 'drained' }, 'a peer changed its state');
         this.emit(entry);
+        return true;
       },
     };
+  }
+
+  /** What a drained peer has is not what its receipt speaks of: it is draining again, without a receipt. */
+  drainReopened(peerId: string): void {
+    const entry = this.required(peerId);
+    if (entry.record.state !== 'drained') return;
+    entry.drainAnnounced = true;
+    this.transition(entry, 'draining');
+    this.emit(entry);
   }
 
   /** A user was sent there and has not come yet. */
@@ -354,7 +373,7 @@ export class Registry {
     const from = entry.record.state;
     if (from === to) return;
     assertExit(from, to);
-    entry.record = { ...entry.record, state: to, ...(to === 'joining' ? { receipt: undefined } : {}) };
+    entry.record = { ...entry.record, state: to, ...(to === 'joining' || from === 'drained' ? { receipt: undefined } : {}) };
     this.deps.log.info(
       { peer: entry.record.peerId, name: entry.record.name, from, state: to },
       'a peer changed its state',

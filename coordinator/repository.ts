@@ -9,6 +9,7 @@ import { openBlobStore } from '../protocol/blobs/blob-store.js';
 import { serveBlobs } from '../protocol/blobs/serve.js';
 import type { AccountLog } from '../protocol/log/account-log.js';
 import { type LogExchangePolicy, serveLog } from '../protocol/log/exchange.js';
+import { whyNotOrigin } from '../protocol/log/origin.js';
 import { createSegmentTrust } from '../protocol/log/segment-trust.js';
 import { openAccountLog } from '../protocol/log/store-account-log.js';
 import type { Clock } from '../protocol/runtime/clock.js';
@@ -30,7 +31,7 @@ export interface RepositoryDeps {
   signer: Signer;
   host: Pick<Host, 'handle'>;
   members: Pick<MemberList, 'admits'>;
-  directory: Pick<Directory, 'homeOf'>;
+  directory: Pick<Directory, 'homeOf' | 'byId'>;
   registry: Pick<Registry, 'get'>;
 }
 
@@ -103,7 +104,11 @@ export class Repository implements Part {
         const partners = home === undefined ? [] : (registry.get(home)?.logPartners ?? []);
         return partners.includes(peer) ? undefined : "it is neither the account's home nor follows it";
       },
+      // A leaver brings its accounts' logs here, and to do so asks how far they are; it gets no entry.
+      mayCompare: (peer) =>
+        registry.get(peer)?.record.state === 'draining' ? this.refusal(peer) : 'it is not leaving the network',
       mayPush: (peer) => this.refusal(peer),
+      mayStore: async (peer, { account, node }) => whyNotOrigin({ node, pusher: peer }, await directory.byId(account)),
     };
   }
 

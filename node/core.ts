@@ -24,6 +24,7 @@ import { HeldLeases } from './accounts/held-leases.js';
 import { KeyRing } from './accounts/key-ring.js';
 import { LocalDirectory } from './accounts/local-directory.js';
 import { LocalLeases } from './accounts/local-leases.js';
+import { Origins } from './accounts/origins.js';
 import { NODE_NAMESPACE } from './namespaces.js';
 import { type NetworkRecord, readNetworkRecord } from './network-record.js';
 import type { NodeOptions } from './options.js';
@@ -46,6 +47,7 @@ export interface NodeCore {
   log: AccountLog;
   blobs: BlobStore;
   leases: HeldLeases;
+  origins: Origins;
   directory: CurrentDirectory;
   localDirectory: LocalDirectory;
   keyRing: KeyRing;
@@ -57,6 +59,8 @@ export interface NodeCore {
 
 /** Whether this node belongs to a network; changes once, when it joins. */
 export class Membership {
+  private admitting: (peer: string) => boolean = () => false;
+
   constructor(private current: NetworkRecord | undefined) {}
 
   get record(): NetworkRecord | undefined {
@@ -65,6 +69,16 @@ export class Membership {
 
   join(record: NetworkRecord): void {
     this.current = record;
+  }
+
+  /** By the member list; before the network's door is there, nobody is known. */
+  admits(peer: string): boolean {
+    return this.admitting(peer);
+  }
+
+  /** Joined: whom the member list admits. */
+  useMembers(admits: (peer: string) => boolean): void {
+    this.admitting = admits;
   }
 }
 
@@ -127,7 +141,9 @@ export async function openNodeCore(
       }),
     );
     for await (const account of localDirectory.accounts()) unclaimed.add(account);
-    const trust = createSegmentTrust({ signer: key, coordinator: () => membership.record?.coordinator });
+    const coordinator = () => membership.record?.coordinator;
+    const origins = new Origins({ leases, coordinator });
+    const trust = createSegmentTrust({ signer: key, coordinator, origin: (account) => origins.of(account) });
     const log = lifecycle.add(
       'account log',
       await openAccountLog({ store, clock, random, log: logger, leases, trust }, { folder: storeFolder }),
@@ -160,7 +176,11 @@ export async function openNodeCore(
           sealer: keyRing,
           trust: () => {
             const coordinator = membership.record?.coordinator;
-            return { issuers: coordinator ? [coordinator, key.peerId] : [key.peerId], coordinator };
+            return {
+              issuers: coordinator ? [coordinator, key.peerId] : [key.peerId],
+              coordinator,
+              admits: (peer) => membership.admits(peer),
+            };
           },
         },
         { passwordHashing: options.passwordHashing, sessionHours: options.sessionHours },
@@ -178,6 +198,7 @@ export async function openNodeCore(
       log,
       blobs,
       leases,
+      origins,
       directory,
       localDirectory,
       keyRing,

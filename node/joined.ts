@@ -3,7 +3,7 @@
  * replication to others. Part of the composition root (node.ts); built at start, or when a running node joins.
  */
 
-import type { DomainError } from '../protocol/runtime/errors.js';
+import { type DomainError, isDomainError } from '../protocol/runtime/errors.js';
 import type { ByteStream } from '../protocol/runtime/host.js';
 import { Lifecycle, type Part } from '../protocol/runtime/lifecycle.js';
 import { checkLeaseFor } from '../protocol/trust/lease.js';
@@ -16,6 +16,7 @@ import { Waiting } from './accounts/waiting.js';
 import type { NodeCore } from './core.js';
 import type { DrainGate } from './drain/gate.js';
 import { createLeaving, type Leaving, type LeavingDeps } from './drain/leaving.js';
+import { Elsewhere, type RunsElsewhere } from './jobs/elsewhere.js';
 import type { JobManager } from './jobs/manager.js';
 import type { NetworkRecord } from './network-record.js';
 import { writeNetworkRecord } from './network-record.js';
@@ -56,6 +57,7 @@ export class Joined implements Part {
   readonly blobReplicator: BlobReplicator;
   readonly leaving: Leaving;
   private readonly waiting: Waiting;
+  private readonly elsewhere: Elsewhere;
   private readonly lifecycle: Lifecycle;
 
   static async create(deps: JoinedDeps): Promise<Joined> {
@@ -76,6 +78,7 @@ export class Joined implements Part {
         accountLog: log,
         blobs,
         leases,
+        originOf: (account) => core.origins.of(account),
         gate: deps.gate,
         info,
         peersFile: core.folder.file('peers.json'),
@@ -101,6 +104,7 @@ export class Joined implements Part {
         mayHoldFrom: options['replication.mayHoldFrom'],
       },
     );
+    core.membership.useMembers((peer) => network.members.admits(peer, runtime.clock.now()));
     joined = new Joined(deps, network);
     return joined;
   }
@@ -144,8 +148,10 @@ export class Joined implements Part {
           adopted: async (account, view, from) => {
             // Its former home has placed copies: who has them is asked before anything is sent again.
             this.blobReplicator.survey(await replication.adopt(view));
+            await this.takeBack(account);
             await this.waiting.look(account);
-            await jobs.adopt(account, this.runningAt(from, account, view));
+            await jobs.adopt(account, this.runningAt(from, view));
+            this.elsewhere.look();
           },
           released: (account) => jobs.release(account),
         },
@@ -155,6 +161,7 @@ export class Joined implements Part {
       logger,
     });
     const { registration, directory, lanes, peers, host } = network;
+    this.elsewhere = new Elsewhere({ jobs, peers, coordinator: registration, clock, logger });
     this.leaving = createLeaving(
       {
         handover: new HandoverClient({
@@ -183,6 +190,7 @@ export class Joined implements Part {
       {
         node: core.key.peerId,
         coordinator: record.coordinator,
+        boot: core.info.boot,
         domain: record.name,
         copies: options['replication.copies'],
         deadlineMs: options['drain.deadlineMinutes'] * 60_000,
@@ -196,8 +204,8 @@ export class Joined implements Part {
     const { network } = this;
     try {
       await serveCalls({ host: network.host, clock, log }, 'handover', [
-        answer(outcomeCall, async ({ account, outcome }, { signal }) => {
-          await this.deps.jobs.acceptOutcome(account, outcome, signal);
+        answer(outcomeCall, async ({ account, outcome }, { peer, signal }) => {
+          await this.deps.jobs.acceptOutcome(account, outcome, peer, signal);
           return {};
         }),
       ]);
@@ -206,6 +214,7 @@ export class Joined implements Part {
       this.lifecycle.add('waiting', this.waiting);
       this.lifecycle.add('homes', this.homes);
       this.lifecycle.add('network', network);
+      this.lifecycle.add('jobs elsewhere', this.elsewhere);
       this.lifecycle.add('log replicator', this.logReplicator);
       this.lifecycle.add('blob replicator', this.blobReplicator);
       const { host } = network;
@@ -259,6 +268,19 @@ export class Joined implements Part {
     await call(this.network.host, home, outcomeCall, { account, outcome: outcome as never }, signal);
   }
 
+  /** Keys and sign-ins that were taken back at a former home whose last entries nobody has. */
+  private async takeBack(account: string): Promise<void> {
+    const { accounts, runtime } = this.deps.core;
+    try {
+      const { directory } = this.network;
+      await accounts.takeBack(account, (hashes) => directory.revocations(account, hashes));
+    } catch (error) {
+      // Without the coordinator the account is served all the same; the gateway refuses such keys by itself.
+      if (!isDomainError(error)) throw error;
+      runtime.logger.warn({ account, reason: error.message }, 'revoked keys could not be asked for');
+    }
+  }
+
   bringBlob(blob: string, signal: AbortSignal): Promise<void> {
     return this.network.lanes.fetch(blob, signal);
   }
@@ -286,22 +308,22 @@ export class Joined implements Part {
   /** Errors: those of `checkLeaseFor`: one for another account or node is never kept. */
   private lease(account: string, token: string): { epoch: number; token: string } {
     const { core, record } = this.deps;
-    const { epoch } = checkLeaseFor(token, { account, node: core.key.peerId, coordinator: record.coordinator });
-    return { epoch, token };
+    const lease = checkLeaseFor(token, { account, node: core.key.peerId, coordinator: record.coordinator });
+    core.origins.note(lease);
+    return { epoch: lease.epoch, token };
   }
 
   /** Jobs that the former home still runs and will report: it is there, draining. A dead one reports nothing. */
   private runningAt(
     from: string | undefined,
-    _account: string,
     view: Parameters<Replication['adopt']>[0],
-  ): ReadonlySet<string> {
+  ): RunsElsewhere | undefined {
+    if (from === undefined || !this.network.host.isConnected(from)) return undefined;
     const running = new Set<string>();
-    if (from === undefined || !this.network.host.isConnected(from)) return running;
     for (const { id, attempts, outcome } of view.list('job')) {
       const last = Math.max(0, ...Object.keys(attempts).map(Number));
       if (outcome === undefined && attempts[String(last)]?.executor === from) running.add(id);
     }
-    return running;
+    return { peer: from, boot: this.network.peers.status(from)?.boot, jobs: running };
   }
 }

@@ -1,7 +1,16 @@
 /** What joining gave this node, kept in its store: everything it needs to find its network again without anybody's help. */
 import { z } from 'zod';
+import { defineErrors } from '../protocol/runtime/errors.js';
 import type { Store } from '../protocol/runtime/store.js';
 import { locationSchema } from '../protocol/trust/credential.js';
+
+const recordErrors = defineErrors('network', {
+  'damaged-record': {
+    kind: 'corrupt',
+    say: 'What this node knows of its network cannot be read from its store: {reason}.',
+    mend: 'Nothing was changed. Restore the data folder from a backup, or start with an empty one and join anew.',
+  },
+});
 
 const NS = 'network';
 const KEY = 'record';
@@ -24,9 +33,15 @@ export const networkRecord = z.object({
 });
 export type NetworkRecord = z.output<typeof networkRecord>;
 
-export async function readNetworkRecord(store: Store): Promise<NetworkRecord | undefined> {
+/** Undefined: this node belongs to no network. Errors: `network/damaged-record`. */
+export async function readNetworkRecord(store: Pick<Store, 'get'>): Promise<NetworkRecord | undefined> {
   const bytes = await store.get(NS, KEY);
-  return bytes === undefined ? undefined : networkRecord.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  if (bytes === undefined) return undefined;
+  try {
+    return networkRecord.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  } catch (cause) {
+    throw recordErrors('damaged-record', { reason: (cause as Error).message }, { cause });
+  }
 }
 
 export async function writeNetworkRecord(store: Store, record: NetworkRecord): Promise<void> {

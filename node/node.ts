@@ -183,6 +183,7 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
         queueMax: options['jobs.queueMax'],
         memoryMbPerJob: Math.floor(totalmem() / 2 ** 20 / options['jobs.slots']),
         fetchBytesMax: options['uploads.sizeMaxBytes'],
+        startsClosed: true,
       },
     ),
   );
@@ -344,9 +345,10 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
   lifecycle.add('network', {
     start: async () => {
       if (membership.record) await join(membership.record);
-      // Accounts may have moved while this node was off: nobody is served an old view of one before the coordinator was
-      // asked, or found to be away.
+      // Accounts may have moved while this node was off: nobody is served an old view of one, and none of its jobs starts,
+      // before the coordinator was asked, or found to be away.
       if (joined) await Promise.race([joined.network.registration.tried, sleep(clock, FIRST_TRY_MS)]);
+      jobs.open();
       open();
     },
     stop: async () => {
@@ -363,6 +365,15 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
     network: membership.record?.network,
     toolProblems: toolbox.problems().length,
   });
+
+  /** Stopped in a drain: an orderly end, but a failure, or whoever waits for it would take the folder for safe. */
+  const interrupt = async () => {
+    await lifecycle.stop();
+    const error = drainErrors('interrupted');
+    fail(error);
+    throw error;
+  };
+  let isTerminating = false;
 
   /** Options that a running node can take. */
   const takeOption = (name: string, value: unknown): boolean => {
@@ -398,7 +409,7 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
         },
         stop: async () => {
           // After the answer has left: the socket is closed by the stop itself.
-          clock.after(50, finish);
+          clock.after(50, () => (drain.state === 'draining' ? void interrupt().catch(() => {}) : finish()));
           return {};
         },
         option: async (args) => ({ taken: takeOption(String(args.name), args.value) }),
@@ -413,9 +424,11 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
 
   return {
     start: () => lifecycle.start(),
-    stop: () => lifecycle.stop(),
+    // SIGINT in a drain that SIGTERM began must not end it as if it were done.
+    stop: () => (isTerminating && drain.state === 'draining' ? interrupt() : lifecycle.stop()),
     terminate: async () => {
       if (joined === undefined) return lifecycle.stop();
+      isTerminating = true;
       const ended = drain.outcome(new AbortController().signal);
       ended.catch(() => {});
       try {

@@ -239,6 +239,8 @@ export class Story {
         equal(done.state, 'ok', done.misc_info);
         const { copies } = (await home.command('status')) as { copies: NodeCopies };
         if (copies.atRisk.objects < 1) throw new Error('nothing is shown as at risk');
+        // A home tells the coordinator each second how far it wrote; what nobody was told of yet, nobody can tell her.
+        await pause(2000);
       },
     );
     await this.report.check(

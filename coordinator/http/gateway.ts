@@ -310,6 +310,8 @@ export class Gateway {
     if (key !== undefined) {
       const owner = await directory.byKeyHash(keyHash(key));
       if (owner !== undefined) return owner;
+      // Its home may not have heard of it, and its former home may have no entry of it: here it is certain.
+      if (await directory.isKeyRevoked(keyHash(key))) throw gatewayErrors('key-revoked');
       const claimed = accountOfKey(key);
       return claimed === undefined ? undefined : directory.byId(claimed);
     }

@@ -40,6 +40,7 @@ export async function serveDirectory(deps: DirectoryDoorDeps): Promise<void> {
     passwordHash: account.home === peer ? account.passwordHash : '',
     home: account.home,
     epoch: account.epoch,
+    ...(account.origin === undefined ? {} : { origin: account.origin }),
   });
   const found = (account: Account | undefined, peer: string) => ({
     account: account === undefined ? null : message(account, peer),
@@ -73,6 +74,12 @@ export async function serveDirectory(deps: DirectoryDoorDeps): Promise<void> {
       await homed(key.account, peer);
       await directory.putKey(key);
       return {};
+    }),
+    answer(directoryCalls.revocations, async ({ account, hashes }, { peer }) => {
+      const { sessionsAfter } = await homed(account, peer);
+      const revoked = [];
+      for (const hash of hashes) if (await directory.isKeyRevoked(hash)) revoked.push(hash);
+      return { revoked, sessionsNotBefore: sessionsAfter };
     }),
     answer(directoryCalls.update, async ({ account, change }, { peer }) => {
       await homed(account, peer);

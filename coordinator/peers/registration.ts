@@ -397,6 +397,7 @@ function statusOf(peer: Peer): PeerStatus {
   return {
     peerId: record.peerId,
     state: record.state,
+    ...(record.last ? { boot: record.last.boot } : {}),
     routable: peer.routable,
     addresses: record.addresses.slice(0, 32),
     publicUrl: peer.url.verified ? record.publicUrl : null,

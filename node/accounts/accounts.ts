@@ -60,6 +60,8 @@ export type WhenHere = (account: string) => Promise<void>;
 
 const KNOWN_KEYS_MAX = 10_000;
 const KEYS_PER_ACCOUNT_MAX = 50;
+/** Far above what one account may have; a bound for what a log from elsewhere holds. */
+const KEYS_ASKED_MAX = 200;
 const LISTED_MAX = 1000;
 const USAGE_CACHED_MAX = 10_000;
 
@@ -79,7 +81,7 @@ export class Accounts implements Part {
     options: AccountsOptions,
   ) {
     const { clock, random, signer, leases, store } = deps;
-    const trust = deps.trust ?? (() => ({ issuers: [signer.peerId], coordinator: undefined }));
+    const trust = deps.trust ?? (() => ({ issuers: [signer.peerId], coordinator: undefined, admits: () => false }));
     this.sessions = new Sessions({ clock, random, signer, leases, trust }, { sessionHours: options.sessionHours });
     this.admins = new Admins({ store, clock });
     this.passwords = new Passwords(options.passwordHashing);
@@ -270,6 +272,25 @@ export class Accounts implements Part {
       await this.deps.directory.putKey({ account, hash, revoked: true });
       await this.append(account, 'key.revoked', { id });
     }
+  }
+
+  /** After a take-over: what the directory knows to be taken back, and the log that came here does not say. */
+  async takeBack(
+    account: string,
+    ask: (hashes: string[]) => Promise<{ revoked: string[]; sessionsNotBefore: number }>,
+  ): Promise<void> {
+    const active = activeKeys(await this.deps.accountLog.view(account)).slice(0, KEYS_ASKED_MAX);
+    const { revoked, sessionsNotBefore } = await ask(active.map(({ hash }) => hash));
+    await this.deps.accountLog.append(account, (view) => {
+      const record = view.get('account', account);
+      if (record === undefined) return [];
+      const gone = activeKeys(view).filter(({ hash }) => revoked.includes(hash));
+      const drafts = gone.map(({ id }) => draft('key.revoked', { id }));
+      // The two are by different clocks: one change of password must not end the sign-ins that followed it.
+      const known = record.sessionsNotBefore;
+      const isLater = sessionsNotBefore > (known === undefined ? 0 : known + CLOCK_SKEW_MAX_MS);
+      return isLater ? [...drafts, draft('account.updated', { id: account, sessionsNotBefore })] : drafts;
+    });
   }
 
   /** The account a key stands for, with its view; undefined for a key that does not hold. Errors: `directory/away`. */

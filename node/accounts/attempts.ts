@@ -29,6 +29,9 @@ export class Attempts {
 
   succeeded(login: string, address: string): void {
     this.failures.delete(`login ${login.toLowerCase()} ${address}`);
+    // Only what this try added: who has an account of her own must not wipe out her guesses at others.
+    const entry = this.failures.get(`address ${address}`);
+    if (entry !== undefined && entry.count > 0) entry.count -= 1;
   }
 
   private count(key: string): number {

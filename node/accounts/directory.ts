@@ -11,6 +11,8 @@ export interface DirectoryAccount {
   /** PeerId of the home. */
   home: string;
   epoch: number;
+  /** PeerId of the node that claimed it, as far as the network's directory says. */
+  origin?: string | undefined;
 }
 
 /** How a directory that keeps hashes itself checks a password: bounded, and as slow for a name that nobody has. */

@@ -1,6 +1,6 @@
 /**
  * A sign-in as a signed token: any process can check it without asking anyone. Accepted are tokens of the issuers given
- * (the coordinator, this node), and of any node that attaches its lease for that very account. Admin rights are never in
+ * (the coordinator, this node), and of any member that attaches its lease for that very account. Admin rights are never in
  * it: they are a matter of each node.
  *
  * A token is honoured until it expires, its id is revoked (sign-out), or it was issued before the account's
@@ -39,6 +39,8 @@ export interface SessionIssuers {
   issuers: readonly string[];
   /** Who signs leases in this network; undefined outside one. */
   coordinator: string | undefined;
+  /** Whether a node is a member in good standing now: leases do not end by time, so a revoked node still has its own. */
+  admits(peer: string): boolean;
 }
 
 export interface SessionDeps {
@@ -99,6 +101,7 @@ export class Sessions {
     const trust = this.deps.trust();
     if (trust.issuers.includes(signer)) return true;
     if (session.lease === undefined || trust.coordinator === undefined) return false;
+    if (!trust.admits(signer)) return false;
     const lease = checkLease(session.lease, { coordinator: trust.coordinator });
     return lease.epoch > 0 && lease.node === signer && lease.account === session.account;
   }

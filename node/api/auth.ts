@@ -105,10 +105,11 @@ export function hasCsrfToken(request: FastifyRequest, token: unknown): boolean {
 
 /** The visitor's address, for counting failures. A request on a peer's stream has only what the peer says. */
 export function addressOf(request: FastifyRequest): string {
-  const direct = request.raw.socket.remoteAddress;
-  if (direct !== undefined) return direct;
+  const { remoteAddress: direct, remotePeer } = request.raw.socket as { remoteAddress?: string; remotePeer?: string };
+  // Through the tunnel the other end is the coordinator, for everybody; it says for whom, and lets no client say it.
+  if (direct !== undefined && remotePeer === undefined) return direct;
   const forwarded = request.headers['x-forwarded-for'];
-  return (typeof forwarded === 'string' ? forwarded.split(',')[0]?.trim().slice(0, 64) : undefined) || 'unknown';
+  return (typeof forwarded === 'string' ? forwarded.split(',')[0]?.trim().slice(0, 64) : undefined) || (direct ?? 'unknown');
 }
 
 /** Errors: `api/cross-site`. For forms outside /api that work without a session: sign-in, sign-up. */

@@ -7,6 +7,9 @@
  *
  * A confirmation in the ledger is enough to pass here; whether it is true is the coordinator's to find out, and what it
  * does not find comes back as `distrust`.
+ *
+ * What was moved aside as damaged cannot be sent by this node, but it is named in the inventory. When the coordinator finds
+ * too few whole copies of it, this step waits until others have it, and says so: the drain is not safe without it.
  */
 import type { BlobId, BlobRef, BlobStore } from '../../protocol/blobs/blob.js';
 import { type Clock, deadline, sleep } from '../../protocol/runtime/clock.js';
@@ -29,7 +32,7 @@ export interface LeavingCopies {
 }
 
 export interface DataDeps {
-  blobs: Pick<BlobStore, 'list' | 'has'>;
+  blobs: Pick<BlobStore, 'list' | 'has' | 'damaged'>;
   ledger: Pick<Ledger, 'track' | 'blob' | 'confirmBlobs' | 'lapse' | 'onChange'>;
   lane: Pick<BlobLane, 'have'>;
   /** Brings a holder what it lacks of an account. */
@@ -54,6 +57,8 @@ const ASK_AGAIN_MS = 60_000;
 const LOOK_MS = 1000;
 /** Above this many, the list is gone through once a second and not at each confirmation. */
 const MANY = 10_000;
+/** Ids in one line of the log. */
+const TOLD_MAX = 100;
 
 interface HolderAnswer {
   peer: string;
@@ -93,7 +98,13 @@ export class DataStep implements Drainable {
     for (const item of items) this.suspects.set(`${item.kind} ${item.id}`, item);
   }
 
-  async run({ signal, report }: StepContext): Promise<StepResult> {
+  async run(context: StepContext): Promise<StepResult> {
+    const named = new Set([...this.suspects.values()].filter(({ kind }) => kind === 'blob').map(({ id }) => id));
+    await this.copyAll(context);
+    return this.untilOthersHave(named, context);
+  }
+
+  private async copyAll({ signal, report }: StepContext): Promise<void> {
     const { blobs, ledger, holders, clock, copies: replicator } = this.deps;
     await this.lookAgain(signal);
     const lacking = await this.takeOver(signal);
@@ -111,7 +122,7 @@ export class DataStep implements Drainable {
         const domainOf = this.domains();
         let bytes = 0;
         for (const [blob, size] of lacking) {
-          // One that was moved aside as damaged can be handed over by nobody; the inventory will not name it.
+          // One that was moved aside as damaged cannot be sent; see `untilOthersHave`.
           if (this.isSafe(blob, domainOf) || !blobs.has(blob)) lacking.delete(blob);
           else bytes += size;
         }
@@ -122,7 +133,7 @@ export class DataStep implements Drainable {
           bytesTotal,
           ...(lacking.size > 0 ? { say: this.why(lacking) } : {}),
         });
-        if (lacking.size === 0) return undefined;
+        if (lacking.size === 0) return;
         await this.wakeup.wait(signal, LOOK_MS);
         signal.throwIfAborted();
         if (lacking.size > MANY) await sleep(clock, LOOK_MS, signal);
@@ -133,6 +144,42 @@ export class DataStep implements Drainable {
       }
     } finally {
       for (const release of releases) release();
+    }
+  }
+
+  /** Of what the coordinator named: what is damaged here has its copies by the holders' word. */
+  private async untilOthersHave(named: ReadonlySet<BlobId>, { signal, report }: StepContext): Promise<StepResult> {
+    const { blobs, holders, clock } = this.deps;
+    for (;;) {
+      const gone = blobs.damaged().filter(({ id }) => named.has(id));
+      if (gone.length === 0) return undefined;
+      const domainOf = this.domains();
+      const found = new Map<BlobId, Set<string>>(gone.map(({ id }) => [id, new Set()]));
+      const asked = gone.map(({ id }) => id);
+      for (const { peer, held } of await this.question(asked, signal)) {
+        const domain = domainOf(peer);
+        if (domain !== undefined) for (const blob of held) found.get(blob)?.add(domain);
+      }
+      const lacking = gone.filter(({ id }) => (found.get(id)?.size ?? 0) < this.wanted);
+      if (lacking.length === 0) return undefined;
+      const lost = lacking.filter(({ id }) => found.get(id)?.size === 0).length;
+      report({
+        objects: lacking.length,
+        bytes: lacking.reduce((sum, { size }) => sum + size, 0),
+        say: `${counted(lacking.length, 'object')} damaged on this node and held by too few others, ${lost} by nobody; see the log`,
+      });
+      const ids = lacking.slice(0, TOLD_MAX).map(({ id }) => id);
+      this.deps.logger.error({ blobs: ids }, 'a drain cannot end: damaged here, and too few others hold it');
+      const release = holders.onChange(() => this.wakeup.wake());
+      try {
+        const until = clock.monotonic() + ASK_AGAIN_MS;
+        // Holders come and go often; each question goes to all of them.
+        await sleep(clock, LOOK_MS, signal);
+        await this.wakeup.wait(signal, Math.max(0, until - clock.monotonic()));
+      } finally {
+        release();
+      }
+      signal.throwIfAborted();
     }
   }
 

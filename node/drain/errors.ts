@@ -42,6 +42,11 @@ export const drainErrors = defineErrors('drain', {
     say: 'The drain was asked for in a way that is not understood: {reason}.',
     mend: 'See `galaxy-node drain --help`.',
   },
+  interrupted: {
+    kind: 'conflict',
+    say: 'The node was stopped before its drain had ended: there is no receipt, and not everything here is safe elsewhere.',
+    mend: 'Keep the data folder. Starting the node again goes on with the drain.',
+  },
   abandoned: {
     kind: 'conflict',
     say: 'The drain was abandoned at its deadline. Not safe elsewhere: {objects} object(s), {bytes} bytes.',

@@ -1,6 +1,7 @@
 /**
  * Seventh step: what is here, whole and frozen, told to the coordinator: every account with how far its segments go,
- * every blob with its size, in order, in pages. Pages are bounded in items and in bytes.
+ * every blob with its size, in order, in pages. What was moved aside as damaged is named too: it was entrusted to this
+ * node, so it must be whole elsewhere before the folder goes. Pages are bounded in items and in bytes.
  */
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import { merkleRoot } from '../../protocol/blobs/inventory.js';
@@ -16,7 +17,7 @@ const PAGE_BYTES_MAX = LIMITS.handover.messageBytesMax / 2;
 
 export interface InventorySource {
   log: Pick<AccountLog, 'accounts' | 'vector'>;
-  blobs: Pick<BlobStore, 'list'>;
+  blobs: Pick<BlobStore, 'list' | 'damaged'>;
 }
 
 /** Accounts, then blobs, each in order of id. */
@@ -32,6 +33,8 @@ export async function takeInventory({ log, blobs }: InventorySource, signal?: Ab
     signal?.throwIfAborted();
     held.push({ kind: 'blob', id: blob, bytes: size });
   }
+  const listed = new Set(held.map(({ id }) => id));
+  for (const { id, size } of blobs.damaged()) if (!listed.has(id)) held.push({ kind: 'blob', id, bytes: size });
   return [...accounts.sort(byId), ...held.sort(byId)];
 }
 

@@ -32,7 +32,7 @@ export interface LeavingDeps {
   leases: LeaseSource & { accounts(): string[] };
   /** Accounts that the directory has at home here. */
   assigned: () => AsyncIterable<string>;
-  blobs: Pick<BlobStore, 'list' | 'has'>;
+  blobs: Pick<BlobStore, 'list' | 'has' | 'damaged'>;
   ledger: DataDepsLedger;
   lane: Pick<BlobLane, 'have'>;
   offerAccount: (peer: string, account: string, signal: AbortSignal) => Promise<unknown>;
@@ -48,6 +48,8 @@ export interface LeavingOptions {
   /** PeerIds. */
   node: string;
   coordinator: string;
+  /** The number of this start. */
+  boot: number;
   /** This node's institution. */
   domain: string;
   copies: number;
@@ -69,7 +71,7 @@ const JOBS_MS = 60 * 60_000;
 
 export function createLeaving(deps: LeavingDeps, options: LeavingOptions): Leaving {
   const { handover, gate, uploads, jobs, homes, log, leases, blobs, clock, logger } = deps;
-  const { node, coordinator, domain, copies, deadlineMs } = options;
+  const { node, coordinator, boot, domain, copies, deadlineMs } = options;
   const data = new DataStep({ ...deps }, { domain, copies });
   const accounts = new AccountsStep(deps);
   const inventory = new InventoryStep({ log, blobs, handover });
@@ -85,7 +87,7 @@ export function createLeaving(deps: LeavingDeps, options: LeavingOptions): Leavi
       handover,
       inventory,
       data,
-      check: (receipt, root) => readReceipt(receipt, { coordinator, node, root }),
+      check: (receipt, root) => readReceipt(receipt, { coordinator, node, root, boot }),
     }),
   ];
   return {
@@ -107,7 +109,7 @@ export function createLeaving(deps: LeavingDeps, options: LeavingOptions): Leavi
         signal,
       ),
     explain: (receipt) => {
-      const lines = receiptText(readReceipt(receipt, { coordinator, node, root: inventory.root }));
+      const lines = receiptText(readReceipt(receipt, { coordinator, node, root: inventory.root, boot }));
       const local = accounts.local();
       if (local.length === 0) return lines;
       logger.warn({ accounts: local.slice(0, 100) }, 'accounts of this node alone have no new home');

@@ -19,6 +19,7 @@ const count = z.number().int().nonnegative();
 const readShape = z.object({
   number: count,
   node: z.string(),
+  boot: count,
   accounts: count,
   blobs: count,
   bytes: count,
@@ -31,7 +32,7 @@ export type ReadReceipt = z.output<typeof readShape>;
 /** Error: `handover/receipt-invalid`. */
 export function readReceipt(
   text: string,
-  expected: { coordinator: string; node: string; root: string | undefined },
+  expected: { coordinator: string; node: string; root: string | undefined; boot: number },
 ): ReadReceipt {
   const invalid = (reason: string, cause?: unknown) => handoverErrors('receipt-invalid', { reason }, { cause });
   let read: { payload: ReadReceipt; signer: string };
@@ -43,6 +44,7 @@ export function readReceipt(
   const { payload, signer } = read;
   if (signer !== expected.coordinator) throw invalid('it is not signed by the coordinator of this network');
   if (payload.node !== expected.node) throw invalid('it is for another node');
+  if (payload.boot !== expected.boot) throw invalid('it is for another start of this node');
   if (payload.root !== expected.root) throw invalid('it is for another inventory');
   return payload;
 }

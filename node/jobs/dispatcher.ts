@@ -46,6 +46,8 @@ export interface DispatcherOptions {
   cores: number;
   memoryMb: number;
   limits: RunLimits;
+  /** Nothing starts before `open`. */
+  startsClosed: boolean;
 }
 
 /** What the dispatcher tells its owner. */
@@ -73,19 +75,21 @@ export class Dispatcher {
   private preparing = 0;
   private taking: 'all' | 'uploads' | 'none' = 'all';
   private stopped = false;
+  private closed: boolean;
 
   constructor(
     private readonly deps: DispatcherDeps,
     private readonly options: DispatcherOptions,
     private readonly events: DispatcherEvents,
   ) {
+    this.closed = options.startsClosed;
     deps.executor.onFree(() => this.pump());
   }
 
   /** Gives jobs to handlers while there are both. */
   pump(): void {
     const { queue, executor } = this.deps;
-    while (this.taking !== 'none' && !this.stopped && queue.size > 0 && executor.free() > this.preparing) {
+    while (this.taking !== 'none' && !this.closed && !this.stopped && queue.size > 0 && executor.free() > this.preparing) {
       const item = queue.take(this.taking === 'all' ? undefined : isUpload);
       if (item === undefined) return;
       this.held.set(item.job, item);
@@ -104,7 +108,13 @@ export class Dispatcher {
   }
 
   get isTaking(): boolean {
-    return this.taking === 'all';
+    return this.taking === 'all' && !this.closed;
+  }
+
+  /** Apart from `resumeTaking`: a drain that goes on after a restart still takes nothing when the node has opened. */
+  open(): void {
+    this.closed = false;
+    this.pump();
   }
 
   /** With `keepUploads` uploads still start: their bytes are on this node and nowhere else. */
@@ -153,6 +163,12 @@ export class Dispatcher {
     this.deps.executor.cancel(item.job, item.attempt);
   }
 
+  /** Another node's outcome is in the log: what runs here is for nothing. */
+  overtake(item: TrackedJob): void {
+    item.overtaken = true;
+    this.abandon(item);
+  }
+
   /** Ends a job that does not run, or runs no more. */
   async endWithout(item: TrackedJob, state: 'deleted' | 'error', message: string): Promise<void> {
     this.held.set(item.job, item);
@@ -179,6 +195,7 @@ export class Dispatcher {
       if (this.stopped) return;
       if (item.abandoned || job === undefined) {
         prepared();
+        await this.clean(item);
         this.letGo(item);
         return;
       }
@@ -270,8 +287,10 @@ export class Dispatcher {
     await rm(spec.folder, { recursive: true, force: true });
     item.crashes += 1;
     this.deps.logger.warn({ job: item.job, attempt: item.attempt, reason }, 'a run was lost');
-    if (item.abandoned) this.letGo(item);
-    else if (item.cancelled) await this.endWithout(item, 'deleted', 'The job was cancelled while it ran.');
+    if (item.abandoned) {
+      await this.clean(item);
+      this.letGo(item);
+    } else if (item.cancelled) await this.endWithout(item, 'deleted', 'The job was cancelled while it ran.');
     else if (item.crashes >= CRASHES_MAX) await this.endWithout(item, 'error', crashedTooOften(item.crashes, reason));
     else this.again(item, `attempt ${item.attempt} was lost: ${reason}`);
   }
@@ -314,7 +333,7 @@ export class Dispatcher {
 
   /** The run's folder and an upload's source: needed no more once the outcome is durable. */
   private async clean(item: TrackedJob): Promise<void> {
-    const sources = item.abandoned ? [] : (item.note.fetch ?? []).map(({ source }) => source.path);
+    const sources = item.abandoned && !item.overtaken ? [] : (item.note.fetch ?? []).map(({ source }) => source.path);
     const paths = item.attempt > 0 ? [this.folderOf(item), ...sources] : sources;
     for (const path of paths) {
       await rm(path, { recursive: true, force: true }).catch((error: unknown) => {

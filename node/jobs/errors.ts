@@ -52,6 +52,16 @@ export const jobErrors = defineErrors('jobs', {
     say: 'The reported outcome of a job is not valid: {reason}.',
     mend: 'Check that both nodes run compatible versions.',
   },
+  'foreign-outcome': {
+    kind: 'forbidden',
+    say: 'The outcome of job {job} says that node {executor} ran it, but node {peer} reported it.',
+    mend: 'A node reports only what it ran itself. Look at the reporting node.',
+  },
+  'later-epoch': {
+    kind: 'conflict',
+    say: 'The outcome of job {job} is of epoch {epoch}; this home of the account knows none above {current}.',
+    mend: 'It is reported again by itself, to the home of that epoch.',
+  },
   'still-running': {
     kind: 'timeout',
     say: '{running} jobs were still running at the deadline.',

@@ -8,6 +8,7 @@ import type { Applied } from '../../protocol/log/account-log.js';
 import { sleep } from '../../protocol/runtime/clock.js';
 import type { Store } from '../../protocol/runtime/store.js';
 import { Dispatcher, type DispatcherDeps, type DispatcherOptions } from './dispatcher.js';
+import type { ElsewhereNote } from './elsewhere.js';
 import { type JobState, jobState, type LocalJobState } from './job.js';
 import { type Place, placeOf } from './placement.js';
 import type { JobNote } from './queue.js';
@@ -35,6 +36,7 @@ export interface JobChange {
 export class Keeper {
   readonly dispatcher: Dispatcher;
   private readonly table = new Map<string, TrackedJob>();
+  private readonly elsewhere = new Set<TrackedJob>();
   private readonly waiters = new Waiters();
   private readonly listeners = new Set<(change: JobChange) => void>();
   private readonly unsubscribe: (() => void)[] = [];
@@ -76,6 +78,11 @@ export class Keeper {
   local(job: string): LocalJobState | undefined {
     const item = this.table.get(job);
     return item && describeTracked(item, this.deps.queue, { ...this.counts(), hindrance: this.hindrance() });
+  }
+
+  /** Notes of jobs that run at another node. */
+  notesElsewhere(): ElsewhereNote[] {
+    return Array.from(this.elsewhere, ({ note }) => note).filter(isElsewhere);
   }
 
   /** Uploads without an outcome. */
@@ -154,6 +161,8 @@ export class Keeper {
     const before = item.phase;
     if (phase === before && reason === item.reason) return;
     item.phase = phase;
+    if (phase === 'elsewhere') this.elsewhere.add(item);
+    else this.elsewhere.delete(item);
     item.reason = reason;
     this.runningCount += Number(isRunning(phase)) - Number(isRunning(before));
     this.emit(item.account, item.job, stateOf(phase));
@@ -162,6 +171,7 @@ export class Keeper {
 
   forget(item: TrackedJob): void {
     if (!this.table.delete(item.job)) return;
+    this.elsewhere.delete(item);
     this.waiters.leave(item.job);
     if (isRunning(item.phase)) this.runningCount -= 1;
     this.deps.queue.finished();
@@ -174,7 +184,8 @@ export class Keeper {
       if (typeof job !== 'string') continue;
       if (type === 'job.outcome') {
         for (const waiter of this.waiters.of('job', job)) woken.add(waiter);
-        if (!this.dispatcher.holds(job)) woken.add(job);
+        if (this.dispatcher.holds(job)) this.yieldTo(job, payload.executor);
+        else woken.add(job);
         if (this.isHome(account)) this.announce(account, job);
       } else if (type === 'job.cancelled') {
         const item = this.table.get(job);
@@ -183,6 +194,15 @@ export class Keeper {
       }
     }
     this.wake(woken);
+  }
+
+  /** A job that runs here has ended by another node's word: its run, and its note, are given up. */
+  private yieldTo(job: string, executor: unknown): void {
+    const item = this.table.get(job);
+    // One that is ending sees the other outcome when it records its own.
+    if (item === undefined || executor === this.options.executor || item.phase === 'ending') return;
+    this.dispatcher.overtake(item);
+    this.deps.background.run('forgetting a job', () => this.deps.store.commit([this.deps.queue.forget(job)]));
   }
 
   wake(jobs: Iterable<string>): void {
@@ -229,6 +249,10 @@ export class Keeper {
       this.wake(this.waiters.of('blob', blob));
     });
   }
+}
+
+function isElsewhere(note: JobNote): note is ElsewhereNote {
+  return typeof note.elsewhere === 'string';
 }
 
 function isRunning(phase: Phase): boolean {

@@ -15,6 +15,7 @@ import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Store } from '../../protocol/runtime/store.js';
 import type { Toolbox } from '../toolbox/tool.js';
+import type { ElsewhereNote, RunsElsewhere } from './elsewhere.js';
 import { jobErrors } from './errors.js';
 import type { FetchSubmission, JobService, LocalJobState, Submission, SubmittedJob } from './job.js';
 import { type JobChange, Keeper } from './keeper.js';
@@ -68,6 +69,8 @@ export interface JobManagerOptions {
   retryMaxMs: number;
   /** How long `stop` waits for outcomes that are being recorded. */
   stopMs: number;
+  /** Nothing starts before `open`: in a network an account may have moved while this node was off. */
+  startsClosed: boolean;
 }
 
 export const JOB_DEFAULTS = {
@@ -78,6 +81,7 @@ export const JOB_DEFAULTS = {
   retryMs: 1_000,
   retryMaxMs: 60_000,
   stopMs: 10_000,
+  startsClosed: false,
 } as const;
 
 export interface RunningJob {
@@ -110,7 +114,7 @@ export class JobManager implements JobService, Part {
     private readonly options: JobManagerOptions,
   ) {
     const { log, store, leases, clock, logger, sink } = deps;
-    const { queueMax, retryMs, retryMaxMs, walltimeMs, logBytesMax, killGraceMs, fetchBytesMax } = options;
+    const { queueMax, retryMs, retryMaxMs, walltimeMs, logBytesMax, killGraceMs, fetchBytesMax, startsClosed } = options;
     this.jobsFolder = join(resolve(options.dataFolder), 'jobs');
     this.spool = new Spool(join(this.jobsFolder, 'spool'));
     this.background = new Background({ log: logger });
@@ -126,6 +130,7 @@ export class JobManager implements JobService, Part {
         limits: { walltimeMs, logBytesMax, killGraceMs, fetchBytesMax },
         retryMs,
         retryMaxMs,
+        startsClosed,
       },
     );
   }
@@ -138,9 +143,15 @@ export class JobManager implements JobService, Part {
     await this.outbox.start();
     for (const note of notes) {
       const view = await this.deps.log.view(note.account);
-      this.keeper.consider(this.keeper.track(note, view.get('job', note.job)), view);
+      const record = view.get('job', note.job);
+      this.keeper.consider(this.keeper.track(withElsewhereNamed(note, record), record), view);
     }
     this.background.run('looking for jobs without a note', (signal) => this.adoptAll(signal));
+  }
+
+  /** Which accounts are at home here has been asked: jobs start from now on. */
+  open(): void {
+    this.keeper.dispatcher.open();
   }
 
   /** Runs end without a word and start again at the next start, which does not count against them. */
@@ -260,9 +271,9 @@ export class JobManager implements JobService, Part {
 
   /**
    * This node became the account's home: every job without outcome is taken up, except those that still run at the
-   * former home, which reports them (or gives them up: `reclaim`). Call it again when more of the log has arrived.
+   * former home, which reports them (or is lost: `reclaim`, see elsewhere.ts). Call it again when more of the log has arrived.
    */
-  async adopt(account: string, runningElsewhere: ReadonlySet<string> = new Set()): Promise<void> {
+  async adopt(account: string, running?: RunsElsewhere): Promise<void> {
     this.outbox.kick();
     const view = await this.deps.log.view(account);
     const epoch = this.deps.leases.current(account)?.epoch;
@@ -270,9 +281,12 @@ export class JobManager implements JobService, Part {
     const notes: JobNote[] = [];
     for (const { id, outcome } of view.list('job')) {
       if (outcome !== undefined || this.keeper.get(id) !== undefined || this.outbox.holds(id)) continue;
-      const isElsewhere = runningElsewhere.has(id);
-      const note = { account, job: id, order: this.queue.nextOrder(), epoch, forgiven: 0 };
-      notes.push(isElsewhere ? { ...note, elsewhere: true } : note);
+      const note: JobNote = { account, job: id, order: this.queue.nextOrder(), epoch, forgiven: 0 };
+      if (running?.jobs.has(id)) {
+        note.elsewhere = running.peer;
+        if (running.boot !== undefined) note.elsewhereBoot = running.boot;
+      }
+      notes.push(note);
     }
     await this.deps.store.commit(notes.map((note) => this.queue.record(note)));
     const after = await this.deps.log.view(account);
@@ -284,11 +298,16 @@ export class JobManager implements JobService, Part {
   async reclaim(account: string, jobs: Iterable<string>): Promise<void> {
     const view = await this.deps.log.view(account);
     const lost = Array.from(jobs, (job) => this.keeper.get(job)).filter(
-      (item) => item !== undefined && item.account === account && item.note.elsewhere === true,
+      (item) => item !== undefined && item.account === account && item.note.elsewhere !== undefined,
     ) as TrackedJob[];
+    await this.deps.store.commit(lost.map(({ note }) => this.queue.record(withoutElsewhere(note))));
     for (const item of lost) item.note = withoutElsewhere(item.note);
-    await this.deps.store.commit(lost.map(({ note }) => this.queue.record(note)));
     for (const item of lost) this.keeper.consider(item, view);
+  }
+
+  /** Notes of jobs that run at another node. */
+  elsewhere(): ElsewhereNote[] {
+    return this.keeper.notesElsewhere();
   }
 
   /** This node is no longer the account's home: what waits here is forgotten, what runs goes on and reports. */
@@ -311,15 +330,23 @@ export class JobManager implements JobService, Part {
     this.keeper.dispatcher.abandon(item);
   }
 
-  /** An outcome that another node reports for an account at home here. Fsynced when it resolves, its blobs included. */
-  async acceptOutcome(account: string, reported: unknown, signal: AbortSignal): Promise<void> {
+  /**
+   * An outcome that another node (`peer`) reports for an account at home here. Fsynced when it resolves, its blobs
+   * included. Errors: `jobs/bad-outcome`, `jobs/foreign-outcome`, `jobs/later-epoch`, `jobs/not-found`, and the log's.
+   */
+  async acceptOutcome(account: string, reported: unknown, peer: string, signal: AbortSignal): Promise<void> {
     const parsed = entrySchemas['job.outcome'].safeParse(reported);
     if (!parsed.success) {
       throw jobErrors('bad-outcome', { reason: parsed.error.issues[0]?.message ?? 'unexpected content' });
     }
     const outcome: JobOutcome = parsed.data;
+    const { id: job, executor, epoch } = outcome;
+    if (executor !== peer) throw jobErrors('foreign-outcome', { job, executor, peer });
+    // Without a lease the log refuses it below; above the lease's it would win over everything this home can still say.
+    const current = this.deps.leases.current(account)?.epoch;
+    if (current !== undefined && epoch > current) throw jobErrors('later-epoch', { job, epoch, current });
     const view = await this.deps.log.view(account);
-    if (view.get('job', outcome.id) === undefined) throw jobErrors('not-found', { job: outcome.id });
+    if (view.get('job', job) === undefined) throw jobErrors('not-found', { job });
     const blobs = Object.values(outcome.outputs).flatMap(({ files }) => files.map(({ blob }) => blob));
     const logs = [outcome.stdoutBlob, outcome.stderrBlob].filter((blob) => blob !== undefined);
     for (const blob of [...blobs, ...logs]) {
@@ -426,6 +453,15 @@ export class JobManager implements JobService, Part {
   }
 }
 
-function withoutElsewhere({ elsewhere: _, ...note }: JobNote): JobNote {
+function withoutElsewhere({ elsewhere: _, elsewhereBoot: __, ...note }: JobNote): JobNote {
   return note;
+}
+
+/** A note of an earlier version says only that it runs elsewhere: the log knows who started it last. */
+function withElsewhereNamed(note: JobNote, job: JobRecord | undefined): JobNote {
+  if (note.elsewhere !== true) return note;
+  const attempts = job?.attempts ?? {};
+  const last = Math.max(0, ...Object.keys(attempts).map(Number));
+  const peer = attempts[String(last)]?.executor;
+  return peer === undefined ? withoutElsewhere(note) : { ...note, elsewhere: peer };
 }

@@ -40,6 +40,8 @@ export interface OutboxOptions {
   retryMaxMs: number;
 }
 
+type Rank = Pick<JobOutcome, 'epoch' | 'attempt'>;
+
 interface Kept {
   account: string;
   outcome: JobOutcome;
@@ -79,7 +81,8 @@ export class Outbox implements Part {
   }
 
   /**
-   * Resolves when the outcome and `also` are durable: in the log, or kept here for delivery. A store that cannot write
+   * Resolves when the outcome and `also` are durable: in the log, or kept here for delivery; one that loses against the
+   * outcome in the log is dropped. A store that cannot write
    * (full disk) is tried again until it can; rejects only when the node stops.
    */
   async post(account: string, outcome: JobOutcome, also: readonly StoreOp[]): Promise<void> {
@@ -101,6 +104,11 @@ export class Outbox implements Part {
       const key = `${outcome.id}-${outcome.attempt}`;
       const kept: Kept = { account, outcome };
       try {
+        const known = (await this.deps.log.view(account)).get('job', outcome.id)?.outcome;
+        if (isOutranked(outcome, known)) {
+          await this.deps.store.commit([...also]);
+          return;
+        }
         await this.deps.store.commit([{ ns: JOB_NAMESPACES.outbox, key, value: JSON.stringify(kept) }, ...also]);
         this.keep(key, kept);
         return;
@@ -162,13 +170,16 @@ export async function appendOutcome(
   also: readonly StoreOp[],
 ): Promise<void> {
   await log.append(account, (view) => {
-    const known = view.get('job', outcome.id)?.outcome;
-    const isLate =
-      known !== undefined &&
-      (known.epoch > outcome.epoch || (known.epoch === outcome.epoch && known.attempt >= outcome.attempt));
+    const isLate = isOutranked(outcome, view.get('job', outcome.id)?.outcome);
     const drafts = isLate ? [] : [{ type: 'job.outcome', payload: outcome as unknown as JsonObject }];
     return { drafts, also: [...also] };
   });
+}
+
+/** Whether the outcome that is shown stays when this one comes. */
+function isOutranked(outcome: Rank, known: Rank | undefined): boolean {
+  if (known === undefined) return false;
+  return known.epoch > outcome.epoch || (known.epoch === outcome.epoch && known.attempt >= outcome.attempt);
 }
 
 function isElsewhere(error: unknown): boolean {

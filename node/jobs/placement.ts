@@ -32,7 +32,7 @@ export function placeOf(
   }
   // An upload's bytes are here and nowhere else: it runs here whoever is home, and is reported there.
   if (item.note.fetch !== undefined) return { in: 'queue' };
-  if (item.note.elsewhere) return { in: 'elsewhere', reason: 'runs on at its former home' };
+  if (item.note.elsewhere !== undefined) return { in: 'elsewhere', reason: 'runs on at its former home' };
   const holder = uploadNode(job);
   if (holder === facts.peerId) {
     const reason = 'The uploaded bytes are no longer on this node. Upload them again.';

@@ -22,8 +22,10 @@ export interface JobNote {
   epoch: number;
   /** Starts that ended because the node was stopped, not because the job failed it. */
   forgiven: number;
-  /** It runs on at the account's former home, which will report. */
-  elsewhere?: boolean;
+  /** PeerId of the account's former home, where it runs on and which will report; `true` in notes of earlier versions. */
+  elsewhere?: string | true;
+  /** The boot of that node in which it runs, when known: see elsewhere.ts. */
+  elsewhereBoot?: number;
   /** An upload: every source is a file of this node. */
   fetch?: FetchFile[];
 }

@@ -20,6 +20,8 @@ export interface TrackedJob extends Queued {
   cancelled: boolean;
   /** Killed without an outcome: another node runs it again. */
   abandoned: boolean;
+  /** Abandoned because another node's outcome is there: nobody runs it again. */
+  overtaken: boolean;
   note: JobNote;
 }
 
@@ -28,7 +30,7 @@ export const CRASHES_MAX = 3;
 
 export function newTracked(note: JobNote, history: { attempt: number; crashes: number }): TrackedJob {
   const { account, job, order } = note;
-  const fresh = { phase: 'waiting', reason: 'new', cancelled: false, abandoned: false } as const;
+  const fresh = { phase: 'waiting', reason: 'new', cancelled: false, abandoned: false, overtaken: false } as const;
   return { account, job, order, note, ...fresh, ...history };
 }
 

@@ -32,6 +32,7 @@ import { NODE_NAMESPACE } from '../namespaces.js';
 import type { NetworkRecord } from '../network-record.js';
 import { Heartbeats } from './heartbeats.js';
 import { NetworkLanes } from './lanes.js';
+import { OriginCheck } from './origin-check.js';
 import { PeerBook } from './peer-book.js';
 import { type DigestFields, Registration, type Welcome } from './registration.js';
 import { RemoteDirectory } from './remote-directory.js';
@@ -52,6 +53,8 @@ export interface NetworkDeps {
   accountLog: AccountLog;
   blobs: BlobStore;
   leases: HeldLeases;
+  /** Which node made an account, as far as its leases here say. */
+  originOf: (account: string) => string | undefined;
   /** What a drain refuses. */
   gate: Pick<DrainGate, 'refusal'>;
   info: FolderInfo;
@@ -262,6 +265,7 @@ export class Network implements Part {
         return { version: ours, tokens, ...(next === undefined ? {} : { next }) };
       }),
     ]);
+    const origins = new OriginCheck({ known: this.deps.originOf, directory: this.directory });
     await serveLog({
       host,
       log: this.deps.accountLog,
@@ -272,6 +276,7 @@ export class Network implements Part {
       policy: {
         mayRead: (peer) => this.mayRead(peer),
         mayPush: (peer) => this.mayPush(peer),
+        mayStore: (peer, segment) => origins.whyNot(peer, segment),
       },
     });
     await serveBlobs({ host, blobs: this.deps.blobs, access: this.access(), clock, log }, { storeId: info.storeId });
@@ -295,7 +300,7 @@ export class Network implements Part {
     let release: (() => void) | undefined;
     return {
       start: async () => {
-        release = cutOffUnadmitted({ host, gate: admitting, members, log: this.deps.log });
+        release = cutOffUnadmitted({ host, gate: admitting, members, clock: this.deps.clock, log: this.deps.log });
       },
       stop: async () => release?.(),
     };

@@ -70,6 +70,11 @@ export class RemoteDirectory implements Directory {
     return this.ask(directoryCalls.locate, { account });
   }
 
+  /** Which of these keys' hashes are revoked, and from when on sign-ins count. */
+  revocations(account: string, hashes: string[]): Promise<{ revoked: string[]; sessionsNotBefore: number }> {
+    return this.ask(directoryCalls.revocations, { account, hashes });
+  }
+
   /** What other nodes wrote for an account at home here that nobody else has yet. */
   async waiting(account: string): Promise<{ name: string; changes: number }[]> {
     return (await this.ask(directoryCalls.waiting, { account })).waiting;

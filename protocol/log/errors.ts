@@ -42,6 +42,11 @@ export const logErrors = defineErrors('log', {
     say: 'A lease is not for account {account} and epoch {epoch}.',
     mend: 'Nothing was accepted. The sender has mixed up its leases.',
   },
+  'other-origin': {
+    kind: 'untrusted',
+    say: 'A lease of epoch 0 for account {account} is of another node than made the account.',
+    mend: 'Nothing was accepted. Look at the node that wrote it.',
+  },
   stopped: {
     kind: 'unavailable',
     say: 'The account log is stopped.',

@@ -11,8 +11,10 @@ import type { Logger } from '../runtime/logger.js';
 import type { Store } from '../runtime/store.js';
 import { LIMITS } from '../wire/limits.js';
 import { answer, call, defineCall, serveCalls } from '../wire/rpc.js';
+import { checkLease } from '../trust/lease.js';
 import type { AccountLog, SegmentRun, Vector } from './account-log.js';
 import { type SegmentKey, segmentKeyText } from './entry.js';
+import { logErrors } from './errors.js';
 import { parseSegmentKey } from './namespaces.js';
 import { RUN_ENTRIES_MAX, segmentKeySchema, TOKEN_LENGTH_MAX, vectorSchema } from './segment.js';
 
@@ -98,8 +100,15 @@ const NS_FOLLOWED = 'log.followed';
 export interface LogExchangePolicy {
   /** May `peer` read the account's entries? A reason when not. */
   mayRead(peer: string, account: string): string | undefined;
+  /** May `peer`, which may not read the account, know how far it is here? A reason when not; without it, nobody. */
+  mayCompare?(peer: string, account: string): string | undefined;
   /** May `peer` store entries here? A reason when not. */
   mayPush(peer: string): string | undefined;
+  /**
+   * May the first entries of a segment of epoch 0 be stored, which `node` wrote by its own word? A reason when not; then,
+   * as when it throws, nothing of the push is confirmed and its sender comes again.
+   */
+  mayStore?(peer: string, segment: { account: string; node: string }): Promise<string | undefined>;
 }
 
 /** Serves `/galaxy/log/1`. Positions followed are kept in the store, written after the entries they stand for. */
@@ -118,9 +127,19 @@ export async function serveLog(deps: {
     const bytes = await store.get(NS_FOLLOWED, `${peer}/${writer}`);
     return bytes === undefined ? 0 : position.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
   };
+  const mayStore = async (peer: string, { key, lease }: z.output<typeof wireRun>) => {
+    if (key.epoch !== 0 || policy.mayStore === undefined) return;
+    const segment = segmentKeyText(key);
+    // What is here was asked for when it began.
+    if ((await log.vector(key.account))[segment] !== undefined) return;
+    const { node } = checkLease(lease, { coordinator: undefined });
+    const reason = await policy.mayStore(peer, { account: key.account, node });
+    if (reason !== undefined) throw logErrors('untrusted', { segment, reason });
+  };
   const take = async (peer: string, runs: z.output<typeof wireRun>[]) => {
     const reason = policy.mayPush(peer);
     if (reason !== undefined) throw exchangeErrors('not-allowed', { reason });
+    for (const run of runs) await mayStore(peer, run);
     // Side by side, so that many small segments share their fsyncs.
     const taken = await Promise.allSettled(runs.map((run) => log.receive(fromWire(run))));
     const failed = taken.find((result) => result.status === 'rejected');
@@ -151,7 +170,9 @@ export async function serveLog(deps: {
       return { storeId: deps.storeId };
     }),
     answer(logCalls.vector, async ({ account }, { peer }) => {
-      allow(policy.mayRead(peer, account));
+      const reason = policy.mayRead(peer, account);
+      const mayCompare = () => policy.mayCompare !== undefined && policy.mayCompare(peer, account) === undefined;
+      if (reason !== undefined && !mayCompare()) throw exchangeErrors('not-allowed', { reason });
       return { vector: await log.vector(account), storeId: deps.storeId };
     }),
     answer(logCalls.read, async ({ key, from }, { peer }) => {

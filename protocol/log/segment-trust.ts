@@ -12,9 +12,11 @@ export interface SegmentTrustDeps {
   signer: Signer;
   /** PeerId of the network's coordinator; undefined while this process belongs to no network. */
   coordinator: () => string | undefined;
+  /** Which node made the account, as far as is known here; entries of epoch 0 of any other are refused. */
+  origin?: (account: string) => string | undefined;
 }
 
-export function createSegmentTrust({ signer, coordinator }: SegmentTrustDeps): SegmentTrust {
+export function createSegmentTrust({ signer, coordinator, origin }: SegmentTrustDeps): SegmentTrust {
   return {
     self: signer.peerId,
     signHead: ({ account, epoch, writer, seq, hash }) => signToken(signer, HEAD, { account, epoch, writer, seq, hash }),
@@ -24,6 +26,8 @@ export function createSegmentTrust({ signer, coordinator }: SegmentTrustDeps): S
       if (lease.account !== key.account || lease.epoch !== key.epoch) {
         throw logErrors('wrong-lease', { account: key.account, epoch: key.epoch });
       }
+      const maker = lease.epoch === 0 ? origin?.(lease.account) : undefined;
+      if (maker !== undefined && maker !== lease.node) throw logErrors('other-origin', { account: lease.account });
       return { node: lease.node };
     },
   };

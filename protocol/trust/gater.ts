@@ -26,19 +26,38 @@ export function onlyGate(...peers: string[]): Gate {
   return { admits: (peer) => allowed.has(peer) };
 }
 
-/** A gate is asked only when a connection is made: this ends those of peers that a change of the list shut out. */
+const LOOK_MS = 60_000;
+
+/**
+ * The host asks the gate only while a connection is being made: this ends those of peers that it admits no more. Looked at
+ * when the list changes, when a connection stands (it may have passed just before a change), and each minute (credentials
+ * end by time).
+ */
 export function cutOffUnadmitted(deps: {
-  host: Pick<Host, 'connectedPeers' | 'disconnect'>;
+  host: Pick<Host, 'connectedPeers' | 'disconnect' | 'onPeer'>;
   gate: Gate;
   members: Pick<MemberList, 'onChange'>;
+  clock: Pick<Clock, 'every'>;
   log: Logger;
 }): () => void {
-  return deps.members.onChange(({ peers }) => {
-    const connected = new Set(deps.host.connectedPeers());
+  const cut = (peers: readonly string[]) => {
     for (const peer of peers) {
-      if (!connected.has(peer) || deps.gate.admits(peer)) continue;
+      if (deps.gate.admits(peer)) continue;
       deps.log.info({ peer }, 'a peer is no longer admitted and is disconnected');
       deps.host.disconnect(peer).catch((error: unknown) => deps.log.warn({ peer, err: error }, 'disconnecting failed'));
     }
-  });
+  };
+  const releases = [
+    deps.members.onChange(({ peers }) => {
+      const connected = new Set(deps.host.connectedPeers());
+      cut(peers.filter((peer) => connected.has(peer)));
+    }),
+    deps.host.onPeer(({ peer, connected }) => {
+      if (connected) cut([peer]);
+    }),
+    deps.clock.every(LOOK_MS, () => cut(deps.host.connectedPeers())),
+  ];
+  return () => {
+    for (const release of releases) release();
+  };
 }

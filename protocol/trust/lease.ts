@@ -17,6 +17,8 @@ export const leaseSchema = z.object({
   epoch: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
   /** PeerId of the node that may write. */
   node: peerIdSchema,
+  /** PeerId of the node that made the account: only its own leases of epoch 0 count for it. */
+  origin: peerIdSchema.optional(),
   issuedAt: timeSchema,
 });
 export type Lease = z.output<typeof leaseSchema>;

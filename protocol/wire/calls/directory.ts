@@ -9,6 +9,8 @@ import { email, entityId, hex64, passwordHash, peerId, token, username } from '.
 import './directory-errors.js';
 
 const protocol = 'directory';
+/** Keys of one account asked about at once. */
+export const REVOCATIONS_ASKED_MAX = 200;
 
 export const directoryAccount = z.object({
   account: entityId,
@@ -19,6 +21,8 @@ export const directoryAccount = z.object({
   /** PeerId of the home. */
   home: peerId,
   epoch: z.number().int().nonnegative(),
+  /** PeerId of the node that claimed it; absent when the directory has not noted it. */
+  origin: peerId.optional(),
 });
 export type DirectoryAccountMessage = z.output<typeof directoryAccount>;
 
@@ -73,6 +77,17 @@ export const directoryCalls = {
       }),
     }),
     response: z.object({ account: directoryAccount }),
+  }),
+  /** What was taken back that the log of an account at home on the caller may not say: it died with the former home. */
+  revocations: defineCall({
+    protocol,
+    name: 'revocations',
+    request: z.object({ account: entityId, hashes: z.array(hex64).max(REVOCATIONS_ASKED_MAX) }),
+    /** Of the hashes those that are revoked; sign-ins from before `sessionsNotBefore` do not count. */
+    response: z.object({
+      revoked: z.array(hex64).max(REVOCATIONS_ASKED_MAX),
+      sessionsNotBefore: z.number().int().nonnegative(),
+    }),
   }),
   /** Leases of the accounts at home on the caller, in order of account. An account not among them is not. */
   leases: defineCall({

@@ -99,6 +99,8 @@ export const refused = z.object({
 export const peerStatus = z.object({
   peerId,
   state: z.enum(['joined', 'joining', 'serving', 'draining', 'drained', 'revoked']),
+  /** Of its last registration: another one means that nothing it ran before runs any more. Absent: it never registered. */
+  boot: z.number().int().nonnegative().optional(),
   /** Answers at the moment. */
   routable: z.boolean(),
   addresses: multiaddrs,

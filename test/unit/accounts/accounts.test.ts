@@ -204,8 +204,11 @@ describe('sessions', () => {
   async function people() {
     const [node, other, coordinator] = await Promise.all([NodeKey.generate(), NodeKey.generate(), NodeKey.generate()]);
     const clock = new ManualClock();
-    const at = (signer: NodeKey, leases: LeaseSource, trust: SessionIssuers) =>
-      new Sessions({ clock, random, signer, leases, trust: () => trust }, { sessionHours: 12 });
+    const at = (signer: NodeKey, leases: LeaseSource, trust: Omit<SessionIssuers, 'admits'> & Partial<SessionIssuers>) =>
+      new Sessions(
+        { clock, random, signer, leases, trust: () => ({ admits: () => true, ...trust }) },
+        { sessionHours: 12 },
+      );
     return { node, other, coordinator, clock, at };
   }
 
@@ -240,6 +243,23 @@ describe('sessions', () => {
     for (const { token } of [foreignAccount, foreignHolder, selfMade]) expect(here.open(token)).toBeUndefined();
   });
 
+  it('of a node that is no member any more hold not, whatever lease it still has', async () => {
+    const { node, other, coordinator, clock, at } = await people();
+    const members = new Set([other.peerId]);
+    const here = at(node, none, {
+      issuers: [node.peerId, coordinator.peerId],
+      coordinator: coordinator.peerId,
+      admits: (peer) => members.has(peer),
+    });
+    const token = issueLease(coordinator, { account: ACCOUNT, epoch: 7, node: other.peerId }, clock.now());
+    const leases: LeaseSource = { current: () => ({ account: ACCOUNT, epoch: 7, token }) };
+    const foreign = at(other, leases, { issuers: [], coordinator: coordinator.peerId }).issue(ACCOUNT);
+    expect(here.open(foreign.token)?.account).toBe(ACCOUNT);
+    members.clear();
+    expect(here.open(foreign.token)).toBeUndefined();
+    expect(here.open(here.issue(ACCOUNT).token)).toBeDefined();
+  });
+
   it('end by themselves, and a token that claims a longer life holds not at all', async () => {
     const { node, clock, at } = await people();
     const here = at(node, none, { issuers: [node.peerId], coordinator: undefined });
@@ -250,7 +270,7 @@ describe('sessions', () => {
     clock.advance(1);
     expect(here.open(token)).toBeUndefined();
     const greedy = new Sessions(
-      { clock, random, signer: node, leases: none, trust: () => ({ issuers: [node.peerId], coordinator: undefined }) },
+      { clock, random, signer: node, leases: none, trust: () => ({ issuers: [node.peerId], coordinator: undefined, admits: () => true }) },
       { sessionHours: 1000 },
     );
     expect(greedy.lifeMs).toBe(12 * 3_600_000);

@@ -11,6 +11,7 @@ import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { systemRandom } from '../../../protocol/runtime/random.js';
 import { epochOf } from '../../../protocol/trust/epoch.js';
 import { NodeKey } from '../../../protocol/trust/identity.js';
+import { checkLease } from '../../../protocol/trust/lease.js';
 import { parseInvitation } from '../../../protocol/trust/invitation.js';
 import { MemberList } from '../../../protocol/trust/members.js';
 import { issueRevocation } from '../../../protocol/trust/revocation.js';
@@ -69,6 +70,20 @@ describe('the directory', () => {
     });
   });
 
+  it('notes who claimed an account, and says so in every lease of it, wherever it goes', async () => {
+    const [a, b] = [await NodeKey.generate(), await NodeKey.generate()];
+    const directory = await directoryOn(store);
+    const one = await directory.claim(claim(1), a.peerId);
+    const moved = await directory.rehome(id(1), a.peerId, b.peerId);
+    for (const [account, node] of [
+      [one, a.peerId],
+      [moved, b.peerId],
+    ] as const) {
+      const lease = checkLease(directory.lease(account), { coordinator: key.peerId });
+      expect(lease).toMatchObject({ node, origin: a.peerId });
+    }
+  });
+
   it('has everything after a restart, and gives no epoch twice', async () => {
     const before = await directoryOn(store);
     const one = await before.claim(claim(1), 'a');
@@ -118,6 +133,7 @@ describe('the directory', () => {
     expect((await directory.byKeyHash(k.hash))?.account).toBe(id(1));
     await directory.putKey({ ...k, revoked: true });
     expect(await directory.byKeyHash(k.hash)).toBeUndefined();
+    expect([await directory.isKeyRevoked(k.hash), await directory.isKeyRevoked('f'.repeat(64))]).toEqual([true, false]);
     await expect(directory.putKey({ ...k, revoked: false })).rejects.toMatchObject({ code: 'directory/key-revoked' });
     // The revocation may come before the key it revokes.
     const early = { account: id(1), hash: 'b'.repeat(64) };

@@ -208,11 +208,11 @@ describe('what the coordinator makes of it', () => {
       sampled: 1,
       issuedAt: 1,
     });
-    const expected = { coordinator: coordinator.peerId, node: node.peerId, root };
+    const expected = { coordinator: coordinator.peerId, node: node.peerId, root, boot: 1 };
     expect(receiptText(readReceipt(text, expected))[0]).toBe(
       'Receipt 7: 12 objects (5.0 kB) and 3 accounts, each with at least 2 other verified holders (2 asked for).',
     );
-    for (const wrong of [{ coordinator: node.peerId }, { node: coordinator.peerId }, { root: '0'.repeat(64) }]) {
+    for (const wrong of [{ coordinator: node.peerId }, { node: coordinator.peerId }, { root: '0'.repeat(64) }, { boot: 2 }]) {
       expect(() => readReceipt(text, { ...expected, ...wrong })).toThrow(/The receipt is not valid/);
     }
   });

@@ -227,7 +227,7 @@ export class FakeCoordinator implements Handover {
   }
 
   sign(root: string, accounts = 0, blobs = 0, node = NODE): string {
-    const counts = { number: this.receipts.length + 1, accounts, blobs, bytes: blobs, copiesAsked: 2, copiesLeast: 2 };
+    const counts = { boot: 1, number: this.receipts.length + 1, accounts, blobs, bytes: blobs, copiesAsked: 2, copiesLeast: 2 };
     return signToken(this.key, RECEIPT_KIND, { ...counts, node, root });
   }
 
@@ -314,6 +314,7 @@ export class World {
   /** Of the node: account → writers' positions, blob → size. */
   readonly accounts = new Map<string, Record<string, number>>();
   readonly blobs = new Map<string, number>();
+  readonly damaged = new Map<string, number>();
   /** The receipt file. */
   saved: string | undefined;
   readonly retired: string[] = [];
@@ -354,10 +355,11 @@ export class World {
     if (held) this.accounts.set(account, { [`${account}/1/aa`]: 3 });
   }
 
-  get blobStore(): Pick<BlobStore, 'list' | 'has'> {
-    const { blobs } = this;
+  get blobStore(): Pick<BlobStore, 'list' | 'has' | 'damaged'> {
+    const { blobs, damaged } = this;
     return {
       has: (id) => blobs.has(id),
+      damaged: () => [...damaged].map(([id, size]) => ({ id, size, reason: 'rotten' })),
       list: async function* () {
         for (const [blob, size] of [...blobs].sort(([a], [b]) => (a < b ? -1 : 1))) yield { blob, size };
       },

@@ -186,7 +186,7 @@ export async function openWorld(settings: { alone?: boolean; options?: Partial<N
         random,
         signer: node,
         sealer: await openSealer(join(folder, 'sealing.key'), { random }),
-        trust: () => ({ issuers: [coordinator.peerId, node.peerId], coordinator: coordinatorId() }),
+        trust: () => ({ issuers: [coordinator.peerId, node.peerId], coordinator: coordinatorId(), admits: () => true }),
       },
       { passwordHashing: options.passwordHashing, sessionHours: options.sessionHours },
     ),

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LeaseSource } from '../../../protocol/log/account-log.js';
+import { LogExchange, serveLog } from '../../../protocol/log/exchange.js';
+import { whyNotOrigin } from '../../../protocol/log/origin.js';
 import { createSegmentTrust } from '../../../protocol/log/segment-trust.js';
 import { openAccountLog } from '../../../protocol/log/store-account-log.js';
 import { canonicalView } from '../../../protocol/log/view.js';
@@ -11,7 +13,8 @@ import { systemRandom } from '../../../protocol/runtime/random.js';
 import { openStore } from '../../../protocol/runtime/store.js';
 import { createNodeKey, type NodeKey } from '../../../protocol/trust/identity.js';
 import { issueLease } from '../../../protocol/trust/lease.js';
-import { ACCOUNT, hex, historyCreated, manualClock } from './fixture.js';
+import { MemoryNetwork } from '../../support/memory-streams.js';
+import { ACCOUNT, hex, historyCreated, historyRenamed, manualClock } from './fixture.js';
 
 describe('the log on real keys', () => {
   let folder: string;
@@ -65,5 +68,70 @@ describe('the log on real keys', () => {
     expect(() => trust.checkLease(lease(a, a, 5), key(5))).toThrow(/may not issue/);
     expect(() => trust.checkLease(lease(coordinator, a, 5), key(6))).toThrow(/not for account/);
     expect(() => trust.checkLease(lease(coordinator, a, 5, hex(9)), key(5))).toThrow(/not for account/);
+  });
+
+  it('takes epoch 0 from nobody but the node that made the account, once that is known', async () => {
+    const [a, b] = nodes;
+    const origin = (account: string) => (account === ACCOUNT ? a.peerId : undefined);
+    const trust = createSegmentTrust({ signer: b, coordinator: () => coordinator.peerId, origin });
+    const key = (epoch: number, account = ACCOUNT) => ({ account, epoch, writer: hex(1) });
+    expect(trust.checkLease(lease(a, a, 0), key(0))).toEqual({ node: a.peerId });
+    expect(() => trust.checkLease(lease(b, b, 0), key(0))).toThrow(/another node than made/);
+    expect(trust.checkLease(lease(b, b, 0, hex(9)), key(0, hex(9)))).toEqual({ node: b.peerId });
+    expect(trust.checkLease(lease(coordinator, b, 5), key(5))).toEqual({ node: b.peerId });
+  });
+
+  it('asks before a segment of epoch 0 begins here, and stores nothing of one that is refused', async () => {
+    const [a, b] = nodes;
+    const from = await open(a, { current: (account) => ({ account, epoch: 0, token: lease(a, a, 0, account) }) });
+    const to = await open(b, { current: () => undefined });
+    const network = new MemoryNetwork();
+    const asked: unknown[] = [];
+    let origin = b.peerId;
+    await serveLog({
+      host: network.host('to'),
+      log: to.log,
+      store: to.store,
+      clock,
+      logger: silentLogger,
+      storeId: 'ab'.repeat(16),
+      policy: {
+        mayRead: () => undefined,
+        mayPush: () => undefined,
+        mayStore: async (peer, { account, node }) => {
+          asked.push([peer, account]);
+          return whyNotOrigin({ node, pusher: peer }, { origin });
+        },
+      },
+    });
+    const exchange = new LogExchange({ host: network.host('from'), log: from.log });
+    const push = async () => {
+      const run = await from.log.read({ account: ACCOUNT, epoch: 0, writer: from.log.writer }, 1, 10_000);
+      if (!run) throw new Error('nothing to read');
+      const { writer } = from.log;
+      return exchange.push('to', { writer, after: 0, through: run.entries.length, runs: [run] }, signal);
+    };
+    const { signal } = new AbortController();
+    await from.log.append(ACCOUNT, () => [historyCreated()]);
+    await expect(push()).rejects.toMatchObject({ code: 'log/untrusted' });
+    expect(await to.log.vector(ACCOUNT)).toEqual({});
+    expect((await exchange.position('to', from.log.writer, signal)).position).toBe(0);
+    origin = a.peerId;
+    expect((await push()).position).toBe(1);
+    await from.log.append(ACCOUNT, () => [historyRenamed('again')]);
+    expect((await push()).position).toBe(2);
+    expect(asked).toEqual([
+      ['from', ACCOUNT],
+      ['from', ACCOUNT],
+    ]);
+    await from.store.close();
+    await to.store.close();
+  });
+
+  it('counts what a node pushes of its own while nobody has claimed the account', () => {
+    const why = (node: string, origin?: { origin?: string }) => whyNotOrigin({ node, pusher: 'a' }, origin);
+    expect([why('a'), why('a', { origin: 'a' }), why('b', { origin: 'b' }), why('b', {})]).toEqual(Array(4).fill(undefined));
+    expect(why('b')).toContain('not in the directory');
+    expect(why('a', { origin: 'b' })).toContain('another node than made the account');
   });
 });

@@ -201,8 +201,9 @@ describe('gates', () => {
       disconnect: async (gone: string) => {
         connected.delete(gone);
       },
+      onPeer: () => () => {},
     };
-    const off = cutOffUnadmitted({ host, gate, members, log: silentLogger });
+    const off = cutOffUnadmitted({ host, gate, members, clock, log: silentLogger });
     expect(gate.admits(peer(0))).toBe(false);
     await members.merge([credential(0), credential(1)]);
     expect([gate.admits(peer(0)), gate.admits(peer(1)), gate.admits(coordinator.peerId)]).toEqual([true, true, true]);
@@ -210,6 +211,39 @@ describe('gates', () => {
     expect(gate.admits(peer(1))).toBe(false);
     expect([...connected]).toEqual([peer(0)]);
     off();
+  });
+
+  it('look again when a connection stands, and each minute', () => {
+    const clock = new HandClock(NOW);
+    const shutOut = new Set(['late']);
+    const connected = new Set<string>();
+    let told: ((event: { peer: string; connected: boolean }) => void) | undefined;
+    const host = {
+      connectedPeers: () => [...connected],
+      disconnect: async (gone: string) => {
+        connected.delete(gone);
+      },
+      onPeer: (listener: typeof told) => {
+        told = listener;
+        return () => {
+          told = undefined;
+        };
+      },
+    };
+    const gate = { admits: (peer: string) => !shutOut.has(peer) };
+    const off = cutOffUnadmitted({ host, gate, members: { onChange: () => () => {} }, clock, log: silentLogger });
+    for (const peer of ['late', 'good', 'expiring']) {
+      connected.add(peer);
+      told?.({ peer, connected: true });
+    }
+    expect([...connected]).toEqual(['good', 'expiring']);
+    shutOut.add('expiring');
+    clock.advance(60_000);
+    expect([...connected]).toEqual(['good']);
+    off();
+    shutOut.add('good');
+    clock.advance(60_000);
+    expect([[...connected], told]).toEqual([['good'], undefined]);
   });
 
   it('of the lobby and of a joiner are open, and open to one', () => {
