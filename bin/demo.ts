@@ -37,7 +37,11 @@ async function run(flags: Flags): Promise<number> {
   const stop = interrupted();
   try {
     const story = new Story(network, report, folder);
-    await Promise.race([flags.story ? story.run() : story.play(), stop.then(() => {})]);
+    const ended = await Promise.race([
+      (flags.story ? story.run() : story.play()).then(() => 'told' as const),
+      stop.then(() => 'interrupted' as const),
+    ]);
+    if (ended === 'interrupted' && flags.story) report.notReached('interrupted');
     if (!flags.story) {
       say(`\nThe network is at ${network.networkUrl}; its nodes are listed at ${network.networkUrl}/peers`);
       for (const node of network.nodes.values()) say(`${node.place.name}: ${node.ready.url}  (data: ${node.folder})`);
@@ -50,7 +54,9 @@ async function run(flags: Flags): Promise<number> {
     if (flags.json) process.stdout.write(`${JSON.stringify({ failed: report.failed, lines: report.lines })}\n`);
     else process.stdout.write(`\n${report.table().join('\n')}\n`);
     const total = report.lines.length;
-    process.stdout.write(`${total - report.failed} passed, ${report.failed} failed\n`);
+    const count = `${total - report.failed} passed, ${report.failed} failed`;
+    if (flags.json) say(count);
+    else process.stdout.write(`${count}\n`);
     return report.failed === 0 && total > 0 ? 0 : 1;
   } finally {
     await endAllPrograms();

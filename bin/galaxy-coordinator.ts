@@ -242,7 +242,11 @@ async function start(options: CoordinatorOptions, folder: DataFolder, flags: Com
   }
 }
 
-const inviteArgs = z.object({ name: z.string(), at: z.string().nullable(), days: z.number().positive().nullable() });
+const inviteArgs = z.object({
+  name: z.string().trim().min(1, 'the name is empty').max(200, 'the name is longer than 200 characters'),
+  at: z.string().nullable(),
+  days: z.number().positive().nullable(),
+});
 const revokeArgs = z.object({ who: z.string(), reason: z.string() });
 
 function handlers(coordinator: Coordinator, finish: () => void): Record<string, ControlHandler> {
@@ -265,7 +269,7 @@ function parse<S extends z.ZodType>(schema: S, args: unknown): z.output<S> {
   const parsed = schema.safeParse(args);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw commandErrors('bad-arguments', { reason: `${issue?.path.join('.')}: ${issue?.message}` });
+  throw commandErrors('bad-arguments', { reason: issue?.message ?? 'unexpected values' });
 }
 
 function ask(flags: CommonFlags, command: string, args: Record<string, unknown>): Promise<unknown> {

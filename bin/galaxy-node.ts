@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The institution's command. Flags → options → node/node.ts; commands beside a running node go through its control socket. */
 import '../protocol/runtime/polyfill.js';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Command, Option } from 'commander';
 import { NODE_ENVIRONMENT_PREFIX, NODE_OPTIONS, type NodeOptions } from '../node/options.js';
 import { callControl } from '../protocol/runtime/control.js';
@@ -25,6 +25,12 @@ const SOURCES = { specs: NODE_OPTIONS, prefix: NODE_ENVIRONMENT_PREFIX, configNa
 
 function optionsOf(flags: CommonFlags): { options: NodeOptions; folder: string; configFile: string | undefined } {
   return readOptions(SOURCES, flags);
+}
+
+/** How this program was called: from a clone it is not on the PATH. */
+function commandName(): string {
+  const script = process.argv[1] ?? 'galaxy-node';
+  return script.endsWith('.js') ? `node ${relative(process.cwd(), script)}` : 'galaxy-node';
 }
 
 /** Loaded by the commands that need it: help and questions to a running node stay quick. */
@@ -116,7 +122,7 @@ Example:
           if (first) {
             lines.push(
               `Back up this folder: ${folder}`,
-              `Become admin:        galaxy-node user create --admin --data ${folder}`,
+              `Become admin:        ${commandName()} user create --admin --email YOU@EXAMPLE.ORG --data ${folder}`,
               'Stop it:             Ctrl+C',
             );
           }

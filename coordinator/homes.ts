@@ -20,6 +20,9 @@ export interface Resolved {
   retryAfterMs: number;
 }
 
+/** Somebody who may not have it moved now asks again after this. */
+const MOVE_AGAIN_MS = 2000;
+
 export interface HomesOptions {
   thresholds: RehomeQuestion['thresholds'];
 }
@@ -30,7 +33,8 @@ export class Homes {
     private readonly options: HomesOptions,
   ) {}
 
-  async resolve(account: Account, client?: LatLon): Promise<Resolved> {
+  /** `mayMove` is asked when everything else says that the account has to move: whoever asks may ask too often. */
+  async resolve(account: Account, client?: LatLon, mayMove: () => boolean = () => true): Promise<Resolved> {
     const { registry, directory } = this.deps;
     const home = registry.get(account.home);
     // The common case, for every request: nothing has to be weighed.
@@ -62,6 +66,7 @@ export class Homes {
       const serves = decision.homeServes ? home : undefined;
       return { account, home: serves, reasons: decision.reasons, retryAfterMs: decision.retryAfterMs };
     }
+    if (!mayMove()) return { account, home: undefined, reasons: decision.reasons, retryAfterMs: MOVE_AGAIN_MS };
     const moved = await directory.rehome(account.account, account.home, decision.to);
     this.deps.log.info(
       { account: moved.account, from: account.home, to: moved.home, epoch: moved.epoch, reasons: decision.reasons },

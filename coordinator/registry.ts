@@ -373,7 +373,11 @@ export class Registry {
     const from = entry.record.state;
     if (from === to) return;
     assertExit(from, to);
-    entry.record = { ...entry.record, state: to, ...(to === 'joining' || from === 'drained' ? { receipt: undefined } : {}) };
+    entry.record = {
+      ...entry.record,
+      state: to,
+      ...(to === 'joining' || from === 'drained' ? { receipt: undefined } : {}),
+    };
     this.deps.log.info(
       { peer: entry.record.peerId, name: entry.record.name, from, state: to },
       'a peer changed its state',

@@ -3,7 +3,7 @@
  * an end; an unknown name costs as much time as a wrong password, so that names cannot be found out by the clock.
  */
 import { hash, parseOptions, verify } from '@node-rs/argon2';
-import type { Clock } from '../protocol/runtime/clock.js';
+import { type Clock, sleep } from '../protocol/runtime/clock.js';
 import { directoryErrors } from '../protocol/wire/calls/directory-errors.js';
 import { type Account, type Directory, fold } from './directory.js';
 
@@ -11,13 +11,22 @@ export interface SignInOptions {
   /** Hashes computed at the same time. */
   concurrent: number;
   waitingMax: number;
-  /** Wrong passwords for one name in a minute before it has to wait. */
+  /** Wrong passwords for one name in a minute by way of one node before it has to wait there. */
   failuresPerMinuteMax: number;
+  /** By way of all nodes together, before each try is slowed: nobody can lock a name for its owner elsewhere. */
+  failuresSlowAfter: number;
+  slowMs: number;
 }
 
-const DEFAULTS: SignInOptions = { concurrent: 2, waitingMax: 256, failuresPerMinuteMax: 10 };
+const DEFAULTS: SignInOptions = {
+  concurrent: 2,
+  waitingMax: 256,
+  failuresPerMinuteMax: 10,
+  failuresSlowAfter: 100,
+  slowMs: 2000,
+};
 const MINUTE_MS = 60_000;
-/** Names whose failures are remembered; the oldest is forgotten. */
+/** Names, and names at a node, whose failures are remembered; the oldest is forgotten. */
 const FAILURES_MAX = 10_000;
 /** What a hash that a node registered may cost us. */
 const MEMORY_KIB_MAX = 256 * 1024;
@@ -26,6 +35,7 @@ const PARALLELISM_MAX = 16;
 
 export class SignIn {
   private running = 0;
+  private slowed = 0;
   private readonly line: (() => void)[] = [];
   private readonly failures = new Map<string, { sinceMs: number; count: number }>();
   private readonly options: SignInOptions;
@@ -38,10 +48,12 @@ export class SignIn {
     this.options = { ...DEFAULTS, ...options };
   }
 
-  /** Errors: `directory/wrong-password` (also for an unknown name), `directory/busy`. */
-  async check(login: string, password: string): Promise<Account> {
+  /** `node`: who asks. Errors: `directory/wrong-password` (also for an unknown name), `directory/busy`. */
+  async check(login: string, password: string, node: string): Promise<Account> {
     const name = fold(login);
-    if (this.failed(name) >= this.options.failuresPerMinuteMax) throw directoryErrors('busy');
+    const there = `${node} ${name}`;
+    if (this.failed(there) >= this.options.failuresPerMinuteMax) throw directoryErrors('busy');
+    if (this.failed(name) >= this.options.failuresSlowAfter) await this.slowDown();
     const account = await this.deps.directory.find(login);
     // The costs that nodes use by default.
     this.decoy ??= hash('an unknown name', { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
@@ -49,10 +61,21 @@ export class SignIn {
     const right = isAcceptableHash(hashed) && (await this.inTurn(() => verify(hashed, password)));
     if (account === undefined || !right) {
       this.remember(name);
+      this.remember(there);
       throw directoryErrors('wrong-password');
     }
-    this.failures.delete(name);
+    this.failures.delete(there);
     return account;
+  }
+
+  private async slowDown(): Promise<void> {
+    if (this.slowed >= this.options.waitingMax) throw directoryErrors('busy');
+    this.slowed++;
+    try {
+      await sleep(this.deps.clock, this.options.slowMs);
+    } finally {
+      this.slowed--;
+    }
   }
 
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {

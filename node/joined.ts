@@ -314,10 +314,7 @@ export class Joined implements Part {
   }
 
   /** Jobs that the former home still runs and will report: it is there, draining. A dead one reports nothing. */
-  private runningAt(
-    from: string | undefined,
-    view: Parameters<Replication['adopt']>[0],
-  ): RunsElsewhere | undefined {
+  private runningAt(from: string | undefined, view: Parameters<Replication['adopt']>[0]): RunsElsewhere | undefined {
     if (from === undefined || !this.network.host.isConnected(from)) return undefined;
     const running = new Set<string>();
     for (const { id, attempts, outcome } of view.list('job')) {

@@ -203,12 +203,13 @@ export class NodeStatus {
 
   private copiesOf(view: AccountView, dataset: DatasetRecord): DatasetCopies {
     const { state, holders, copies } = this.deps.replication.durability(view, dataset);
-    const files = contentOf(view, dataset)?.files ?? [];
+    const content = contentOf(view, dataset);
+    const files = content?.files ?? [];
     return {
       id: dataset.id,
       hid: hidOf(dataset),
       name: dataset.name,
-      extension: dataset.extension,
+      extension: content?.extension ?? dataset.extension,
       bytes: files.reduce((sum, { size }) => sum + size, 0),
       state,
       holders: holders.map(({ name, confirmedAt }) => ({ name, confirmedAt: confirmedAt })),

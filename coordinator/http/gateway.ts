@@ -17,6 +17,7 @@ import type { Peer } from '../peer.js';
 import type { Registry } from '../registry.js';
 import type { Sessions } from '../sessions.js';
 import { refusalOf, sendRefusal, writeRefusal } from './answers.js';
+import { MovesAsked } from './moves-asked.js';
 import { type ProxyDeps, type ProxyOutcome, proxy } from './proxy.js';
 import {
   accountOfKey,
@@ -68,24 +69,27 @@ interface Visit {
 export class Gateway {
   /** Client address → requests under way. Holds only addresses with at least one. */
   private readonly underWay = new Map<string, number>();
+  private readonly moves: MovesAsked;
 
   constructor(
     private readonly deps: GatewayDeps,
     private readonly options: GatewayOptions,
-  ) {}
+  ) {
+    this.moves = new MovesAsked(deps);
+  }
 
   /** Every path that is not the coordinator's own. */
   async serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const facts: RequestFacts = { method: request.method, url: request.raw.url ?? '/', headers: request.headers };
     const isPage = kindOf(facts) === 'page';
     const client = this.clientOf(request);
-    const count = this.underWay.get(client) ?? 0;
-    if (count >= this.options.streamsPerClientMax) {
-      const error = gatewayErrors('too-many-streams', { max: this.options.streamsPerClientMax });
+    let leave: () => void;
+    try {
+      leave = this.come(client);
+    } catch (error) {
       sendRefusal(reply, refusalOf(error), isPage);
       return reply;
     }
-    this.underWay.set(client, count + 1);
     const gone = new AbortController();
     const onClose = () => {
       if (!reply.raw.writableFinished) gone.abort(new Error('the client went away'));
@@ -107,21 +111,45 @@ export class Gateway {
       else this.refuse(reply, error, isPage);
     } finally {
       reply.raw.off('close', onClose);
-      const left = (this.underWay.get(client) ?? 1) - 1;
-      if (left > 0) this.underWay.set(client, left);
-      else this.underWay.delete(client);
+      leave();
     }
     return reply;
   }
 
+  /** One more request of this client. Returns what ends it. Error: `gateway/too-many-streams`. */
+  private come(client: string): () => void {
+    const max = this.options.streamsPerClientMax;
+    const count = this.underWay.get(client) ?? 0;
+    if (count >= max) throw gatewayErrors('too-many-streams', { max });
+    this.underWay.set(client, count + 1);
+    return () => {
+      const left = (this.underWay.get(client) ?? 1) - 1;
+      if (left > 0) this.underWay.set(client, left);
+      else this.underWay.delete(client);
+    };
+  }
+
+  /** For the coordinator's own paths: they wait for a home as well. */
+  private async counted<T>(request: FastifyRequest, work: (visit: Visit) => Promise<T>): Promise<T> {
+    const leave = this.come(this.clientOf(request));
+    try {
+      return await work(await this.visit(request));
+    } finally {
+      leave();
+    }
+  }
+
   /** `/network/go?to=…`: to the visitor's home, or to the nearest node. */
   async go(request: FastifyRequest, reply: FastifyReply, to: string): Promise<void> {
-    await this.page(request, reply, await this.visit(request), to);
+    await this.counted(request, (visit) => this.page(request, reply, visit, to));
   }
 
   /** A node's browser asks for the ticket: it has set its nonce cookie and says its hash. */
-  async ticket(request: FastifyRequest, reply: FastifyReply, node: string, nonceHash: string, to: string) {
-    const visit = await this.visit(request);
+  ticket(request: FastifyRequest, reply: FastifyReply, node: string, nonceHash: string, to: string): Promise<void> {
+    return this.counted(request, (visit) => this.giveTicket(reply, visit, node, nonceHash, to));
+  }
+
+  private async giveTicket(reply: FastifyReply, visit: Visit, node: string, nonceHash: string, to: string) {
     if (visit.account === undefined) return redirect(reply, '/');
     const { home } = await this.home(visit);
     if (home?.record.peerId !== node) return redirect(reply, `/network/go?to=${encodeURIComponent(to)}`);
@@ -134,8 +162,11 @@ export class Gateway {
    * For `follow.js` on a page whose node is gone or has moved. Answers with an address of the network, never with a
    * ticket: the window goes there itself, with its cookie, and gets a ticket that only its own browser can use.
    */
-  async whereTo(request: FastifyRequest, to: string, account: string | undefined) {
-    const visit = await this.visit(request);
+  whereTo(request: FastifyRequest, to: string, account: string | undefined) {
+    return this.counted(request, (visit) => this.answerWhere(visit, to, account));
+  }
+
+  private async answerWhere(visit: Visit, to: string, account: string | undefined) {
     const known = visit.account ?? (account === undefined ? undefined : await this.deps.directory.byId(account));
     const url = `${this.options.networkUrl()}/network/go?to=${encodeURIComponent(to)}`;
     if (known === undefined) {
@@ -143,7 +174,9 @@ export class Gateway {
       const ready = route.node !== undefined;
       return { ready, url, node: null, retryAfterMs: ready ? 0 : 2000, reasons: route.reasons };
     }
-    const { home, reasons, retryAfterMs } = await this.deps.homes.resolve(known, visit.location);
+    // Named in the query alone: whoever asks need not be its user.
+    const mayMove = () => visit.account !== undefined || this.moves.take(known.account, visit.client);
+    const { home, reasons, retryAfterMs } = await this.deps.homes.resolve(known, visit.location, mayMove);
     return { ready: home !== undefined, url, node: home?.record.name ?? null, retryAfterMs, reasons };
   }
 

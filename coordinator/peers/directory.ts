@@ -63,7 +63,7 @@ export async function serveDirectory(deps: DirectoryDoorDeps): Promise<void> {
     answer(directoryCalls.byId, async ({ account }, { peer }) => found(await directory.byId(account), peer)),
     answer(directoryCalls.byKeyHash, async ({ hash }, { peer }) => found(await directory.byKeyHash(hash), peer)),
     answer(directoryCalls.signIn, async ({ login, password }, { peer }) => {
-      const account = await deps.signIn.check(login, password);
+      const account = await deps.signIn.check(login, password, peer);
       return { account: message(account, peer), handOff: sessions.issueHandOff(account.account) };
     }),
     answer(directoryCalls.handOff, async ({ account }, { peer }) => {

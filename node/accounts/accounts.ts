@@ -16,6 +16,7 @@ import type { Part } from '../../protocol/runtime/lifecycle.js';
 import type { Random } from '../../protocol/runtime/random.js';
 import type { Store } from '../../protocol/runtime/store.js';
 import type { Signer } from '../../protocol/trust/signed.js';
+import { CLOCK_SKEW_MAX_MS } from '../../protocol/wire/limits.js';
 import { checkEmail, checkPassword, checkUsername } from './account-rules.js';
 import { Admins } from './admins.js';
 import { accountOfApiKey, hashApiKey, newApiKey, type Sealer } from './api-keys.js';

@@ -109,7 +109,9 @@ export function addressOf(request: FastifyRequest): string {
   // Through the tunnel the other end is the coordinator, for everybody; it says for whom, and lets no client say it.
   if (direct !== undefined && remotePeer === undefined) return direct;
   const forwarded = request.headers['x-forwarded-for'];
-  return (typeof forwarded === 'string' ? forwarded.split(',')[0]?.trim().slice(0, 64) : undefined) || (direct ?? 'unknown');
+  return (
+    (typeof forwarded === 'string' ? forwarded.split(',')[0]?.trim().slice(0, 64) : undefined) || (direct ?? 'unknown')
+  );
 }
 
 /** Errors: `api/cross-site`. For forms outside /api that work without a session: sign-in, sign-up. */

@@ -89,7 +89,13 @@ export class Dispatcher {
   /** Gives jobs to handlers while there are both. */
   pump(): void {
     const { queue, executor } = this.deps;
-    while (this.taking !== 'none' && !this.closed && !this.stopped && queue.size > 0 && executor.free() > this.preparing) {
+    while (
+      this.taking !== 'none' &&
+      !this.closed &&
+      !this.stopped &&
+      queue.size > 0 &&
+      executor.free() > this.preparing
+    ) {
       const item = queue.take(this.taking === 'all' ? undefined : isUpload);
       if (item === undefined) return;
       this.held.set(item.job, item);
@@ -195,7 +201,7 @@ export class Dispatcher {
       if (this.stopped) return;
       if (item.abandoned || job === undefined) {
         prepared();
-        await this.clean(item);
+        if (item.abandoned) await this.clean(item);
         this.letGo(item);
         return;
       }

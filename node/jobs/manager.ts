@@ -114,7 +114,8 @@ export class JobManager implements JobService, Part {
     private readonly options: JobManagerOptions,
   ) {
     const { log, store, leases, clock, logger, sink } = deps;
-    const { queueMax, retryMs, retryMaxMs, walltimeMs, logBytesMax, killGraceMs, fetchBytesMax, startsClosed } = options;
+    const { queueMax, retryMs, retryMaxMs, walltimeMs, logBytesMax, killGraceMs, fetchBytesMax, startsClosed } =
+      options;
     this.jobsFolder = join(resolve(options.dataFolder), 'jobs');
     this.spool = new Spool(join(this.jobsFolder, 'spool'));
     this.background = new Background({ log: logger });

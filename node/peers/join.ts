@@ -26,6 +26,11 @@ export const joinErrors = defineErrors('join', {
     say: 'This node belongs to the network "{network}" already.',
     mend: 'Drain it and start with an empty data folder to join another one.',
   },
+  unreachable: {
+    kind: 'unavailable',
+    say: 'The coordinator of "{network}" cannot be reached: {reason}',
+    mend: 'Check that it runs and that a firewall lets this machine out, then run the same command again.',
+  },
   'wrong-answer': {
     kind: 'untrusted',
     say: "The coordinator's answer does not fit this node: {reason}.",
@@ -70,7 +75,9 @@ export async function joinNetwork(
     await lobby.start();
     say(1, `reaching the coordinator of "${invitation.network}"`);
     const limit = deadline(LIMITS.join.deadlineMs, signal);
-    await lobby.connect(invitation.coordinator, invitation.lobby, limit);
+    await lobby.connect(invitation.coordinator, invitation.lobby, limit).catch((cause: unknown) => {
+      throw joinErrors('unreachable', { network: invitation.network, reason: reasonOf(cause) }, { cause });
+    });
     say(2, 'presenting the invitation; the coordinator dials back');
     const answer = await call(
       lobby,
@@ -128,4 +135,8 @@ export async function joinNetwork(
 
 export function inWords({ ok, reason }: Reachability): string {
   return ok ? 'directly' : `through the coordinator only (${reason})`;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

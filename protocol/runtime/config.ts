@@ -116,7 +116,9 @@ export function fromText(spec: OptionSpec, text: string): unknown {
   const document = parseDocument(text);
   // The schema says best what it wants; half of a broken text must not pass for the whole.
   if (document.errors.length > 0) return text;
-  return document.toJS() as unknown;
+  const value: unknown = document.toJS();
+  // Neither fits: what is said of a text is clearer than that it is a number.
+  return typeof spec.default === 'string' && !spec.schema.safeParse(value).success ? text : value;
 }
 
 /** The configuration as a commented YAML file. Secrets are shown as set or not. */

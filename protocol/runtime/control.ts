@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { deadline } from './clock.js';
 import { DataFolder } from './data-folder.js';
-import { DomainError, defineErrors, describeError, type ErrorData, errorFromCode } from './errors.js';
+import { DomainError, defineErrors, describeError, type ErrorData, toldError } from './errors.js';
 import type { Part } from './lifecycle.js';
 import type { Logger } from './logger.js';
 
@@ -55,7 +55,14 @@ const request = z.object({ command: z.string().max(64), args: z.record(z.string(
 const answer = z.union([
   z.object({ progress: z.record(z.string(), z.unknown()) }),
   z.object({ result: z.unknown() }).refine((line) => 'result' in line),
-  z.object({ error: z.object({ code: z.string(), message: z.string(), data: z.record(z.string(), z.unknown()) }) }),
+  z.object({
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      mend: z.string(),
+      data: z.record(z.string(), z.unknown()),
+    }),
+  }),
 ]);
 
 const REQUEST_BYTES_MAX = 64 * 1024;
@@ -166,8 +173,11 @@ export class ControlServer implements Part {
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof DomainError)) this.deps.log.error({ err: error }, 'a command failed');
-      const code = error instanceof DomainError ? error.code : 'control/internal';
-      say({ error: { code, message: describeError(error), data: error instanceof DomainError ? error.data : {} } });
+      const told =
+        error instanceof DomainError
+          ? { code: error.code, message: error.message, mend: error.mend, data: error.data }
+          : { code: 'control/internal', message: describeError(error), mend: 'See the log of the process.', data: {} };
+      say({ error: told });
     }
   }
 }
@@ -198,8 +208,8 @@ export function callControl(
       if (!parsed.success) return settle(() => reject(controlErrors('malformed', { reason: 'an unexpected answer' })));
       if ('progress' in parsed.data) return onProgress(parsed.data.progress);
       if ('error' in parsed.data) {
-        const { code, message, data } = parsed.data.error;
-        return settle(() => reject(errorFromCode(code, data as ErrorData, message)));
+        const { code, message, mend, data } = parsed.data.error;
+        return settle(() => reject(toldError({ code, message, mend, data: data as ErrorData })));
       }
       const { result } = parsed.data;
       settle(() => resolve(result));

@@ -5,8 +5,18 @@
  * The lock is a hint for people; LevelDB's own lock is what excludes. A format newer than this program is refused,
  * never "upgraded down".
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { defineErrors } from './errors.js';
 
@@ -185,10 +195,19 @@ export function writeDurably(folder: string, name: string, text: string | Uint8A
   }
 }
 
-function makeFolder(folder: string): void {
+/**
+ * With its parents, one after the other: the recursive form of mkdir never comes back where the system takes no folder at
+ * all, as in /proc. Errors: `folder/unwritable`, `folder/no-space`.
+ */
+export function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
+    // Another process was first.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
     throw folderProblem(folder, error);
   }
 }
@@ -204,7 +223,12 @@ function readInfo(folder: string): FolderInfo | undefined {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    // Not the file's own fault.
+    if (code === 'ENOTDIR' || code === 'EACCES' || code === 'EPERM' || code === 'ELOOP' || code === 'ENAMETOOLONG') {
+      throw folderErrors('unwritable', { folder, reason: message }, { cause: error });
+    }
     throw folderErrors('damaged', { file, reason: (error as Error).message }, { cause: error });
   }
   let parsed: unknown;

@@ -72,6 +72,15 @@ export function defineErrors<const T extends Record<string, ErrorSpec>>(area: st
     new DomainError(`${area}/${name}`, specs[name] as ErrorSpec, data, options);
 }
 
+/** An error that another process has put into words already, mend included. */
+export function toldError(told: { code: string; message: string; mend: string; data: ErrorData }): DomainError {
+  const kind = registry.get(told.code)?.kind ?? 'internal';
+  // As data, so that braces in a name are not taken for places to fill.
+  const said = { said: told.message, whatToDo: told.mend };
+  const error = new DomainError(told.code, { kind, say: '{said}', mend: '{whatToDo}' }, said);
+  return Object.assign(error, { data: told.data });
+}
+
 /** Rebuilds an error that another process reported by code; an unknown code becomes an internal one with that code. */
 export function errorFromCode(code: string, data: ErrorData, fallbackMessage: string): DomainError {
   const spec = registry.get(code);

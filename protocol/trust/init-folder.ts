@@ -3,9 +3,9 @@
  * folder that holds one already.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataFolder, type FolderKind, folderErrors, writeDurably } from '../runtime/data-folder.js';
+import { DataFolder, type FolderKind, folderErrors, makeFolder, writeDurably } from '../runtime/data-folder.js';
 import { openNodeKey } from './identity.js';
 
 export const KEY_FILES: Record<FolderKind, string> = { node: 'node.key', coordinator: 'coordinator.key' };
@@ -17,11 +17,7 @@ export async function initFolder(
   now: Date,
 ): Promise<{ peerId: string; configFile: string }> {
   if (DataFolder.exists(folder)) throw folderErrors('already-initialised', { folder, kind });
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw folderErrors('unwritable', { folder, reason: (cause as Error).message }, { cause });
-  }
+  makeFolder(folder);
   // The key first and the identity last: an interrupted init is not taken for a finished one.
   const key = await openNodeKey(join(folder, KEY_FILES[kind]));
   const configFile = join(folder, config.name);

@@ -1,12 +1,12 @@
 /** What bad input gets: one clear line and code 1, or Galaxy's error shape; and nothing is changed by it. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Visitor } from '../../bin/demo/visitor.js';
 import { folderHash } from '../support/folder-hash.js';
 import { endAllPrograms, runProgram, runToEnd, scratchFolder } from '../support/processes.js';
-import { CHEAP_PASSWORDS, newVisitor, passwordOf, startArguments, startStandAlone } from '../support/stand-alone.js';
+import { newVisitor, passwordOf, startArguments, startStandAlone } from '../support/stand-alone.js';
 
 const ADDRESS = '127.0.3.3';
 
@@ -99,7 +99,7 @@ describe('on the command line', () => {
     [['peer'], /unknown command 'peer'.*Did you mean peers\?/],
     [['invite', '--name', 'X', '--for', 'ever'], /unknown option '--for'/],
     [['invite'], /required option '--name <name>' not specified/],
-    [['config', 'show', '--set', 'copy=2'], /Unknown option "copy" in the command line\. Did you mean "copies"\?/],
+    [['config', 'show', '--set', 'copie=2'], /Unknown option "copie" in the command line\. Did you mean "copies"\?/],
     [['config', 'show', '--set', 'networkName=No Spaces'], /Option "networkName" .*lower-case letters/],
     [['receipt', 'verify', 'nowhere.receipt'], /nowhere\.receipt cannot be read/],
     [['start', '--data', 'good'], /good belongs to a node, not to a coordinator/],
@@ -320,67 +320,27 @@ describe('over HTTP', () => {
 
   it('gets Galaxy’s error shape, whatever is wrong with the request, and changes nothing', async () => {
     const before = await visitor.contents(history);
-    const json = { 'content-type': 'application/json', origin: url };
     const none = '0123456789abcdef';
+    const typed = { 'content-type': 'application/json', origin: url };
+    const post = (json: unknown, headers = {}) => ({ method: 'POST', headers: { ...typed, ...headers }, json });
+    const text = (body: string) => ({ method: 'POST', headers: typed, body: Buffer.from(body) });
     const cases: [string, string, Parameters<Visitor['fetch']>[1], number, number][] = [
-      [
-        'JSON that breaks off',
-        '/api/histories',
-        { method: 'POST', headers: json, body: Buffer.from('{"name": "x"') },
-        400,
-        400008,
-      ],
-      [
-        'a body that is no object',
-        '/api/histories',
-        { method: 'POST', headers: json, body: Buffer.from('[1, 2]') },
-        400,
-        400008,
-      ],
-      ['a wrong type', '/api/histories', { method: 'POST', headers: json, json: { name: 7 } }, 400, 400008],
-      [
-        'a name that is too long',
-        '/api/histories',
-        { method: 'POST', headers: json, json: { name: 'x'.repeat(300) } },
-        400,
-        400008,
-      ],
+      ['JSON that breaks off', '/api/histories', text('{"name": "x"'), 400, 400008],
+      ['a body that is no object', '/api/histories', text('[1, 2]'), 400, 400008],
+      ['a wrong type', '/api/histories', post({ name: 7 }), 400, 400008],
+      ['a name that is too long', '/api/histories', post({ name: 'x'.repeat(300) }), 400, 400008],
       ['a malformed id', '/api/histories/nonsense', {}, 400, 400009],
       ['an id in capitals', `/api/histories/${none.toUpperCase()}`, {}, 400, 400009],
       ['an id with a path in it', '/api/datasets/..%2f..%2fetc%2fpasswd', {}, 400, 400009],
-      [
-        'a malformed id in a body',
-        '/api/tools/fetch',
-        { method: 'POST', headers: json, json: { history_id: 'x', targets: [] } },
-        400,
-        400009,
-      ],
+      ['a malformed id in a body', '/api/tools/fetch', post({ history_id: 'x', targets: [] }), 400, 400009],
       ['an id that is nobody’s', `/api/histories/${none}`, {}, 404, 404001],
       ['a dataset that is nobody’s', `/api/datasets/${none}`, {}, 404, 404001],
-      ['another user’s dataset', `/api/datasets/${dataset}`, {}, 403, 403002],
-      [
-        'a tool that is not there',
-        '/api/tools',
-        { method: 'POST', headers: json, json: { history_id: history, tool_id: 'no_such', inputs: {} } },
-        404,
-        404001,
-      ],
+      ['another user’s dataset', `/api/datasets/${dataset}`, {}, 404, 404001],
+      ['an unknown tool', '/api/tools', post({ history_id: history, tool_id: 'none', inputs: {} }), 404, 404001],
       ['a resource that is not there', '/api/nonsense', {}, 404, 404001],
       ['a query that is no number', '/api/histories?limit=many', {}, 400, 400008],
-      [
-        'too much in one request',
-        '/api/histories',
-        { method: 'POST', headers: json, json: { name: 'x'.repeat(17 * 2 ** 20) } },
-        413,
-        413001,
-      ],
-      [
-        'another site’s request',
-        '/api/histories',
-        { method: 'POST', headers: { ...json, origin: 'http://evil.example' }, json: { name: 'x' } },
-        403,
-        403002,
-      ],
+      ['too much in one request', '/api/histories', post({ name: 'x'.repeat(17 * 2 ** 20) }), 413, 413001],
+      ['another site’s request', '/api/histories', post({ name: 'x' }, { origin: 'http://a.example' }), 403, 403002],
     ];
     const wrong: string[] = [];
     for (const [what, path, options, status, code] of cases) {

@@ -137,6 +137,16 @@ describe('failed sign-ins', () => {
     attempts.succeeded('ada', 'a');
     attempts.failed('ada', 'a');
     expect(attempts.allowed('ada', 'a')).toBe(true);
+    // Signing in costs an address nothing, and wipes out no guess at another login.
+    for (let n = 0; n < 100; n++) {
+      attempts.failed('bob', 'b');
+      attempts.succeeded('bob', 'b');
+    }
+    expect(attempts.allowed('eve', 'b')).toBe(true);
+    for (let n = 0; n < 60; n++) attempts.failed(`guess${n}`, 'b');
+    attempts.succeeded('bob', 'b');
+    attempts.failed('bob', 'b');
+    expect(attempts.allowed('eve', 'b')).toBe(false);
     for (let n = 0; n < 30_000; n++) attempts.failed(`user${n}`, `10.${n}`);
     expect((attempts as unknown as { failures: Map<string, object> }).failures.size).toBeLessThanOrEqual(10_000);
   });
@@ -204,7 +214,11 @@ describe('sessions', () => {
   async function people() {
     const [node, other, coordinator] = await Promise.all([NodeKey.generate(), NodeKey.generate(), NodeKey.generate()]);
     const clock = new ManualClock();
-    const at = (signer: NodeKey, leases: LeaseSource, trust: Omit<SessionIssuers, 'admits'> & Partial<SessionIssuers>) =>
+    const at = (
+      signer: NodeKey,
+      leases: LeaseSource,
+      trust: Omit<SessionIssuers, 'admits'> & Partial<SessionIssuers>,
+    ) =>
       new Sessions(
         { clock, random, signer, leases, trust: () => ({ admits: () => true, ...trust }) },
         { sessionHours: 12 },
@@ -270,7 +284,13 @@ describe('sessions', () => {
     clock.advance(1);
     expect(here.open(token)).toBeUndefined();
     const greedy = new Sessions(
-      { clock, random, signer: node, leases: none, trust: () => ({ issuers: [node.peerId], coordinator: undefined, admits: () => true }) },
+      {
+        clock,
+        random,
+        signer: node,
+        leases: none,
+        trust: () => ({ issuers: [node.peerId], coordinator: undefined, admits: () => true }),
+      },
       { sessionHours: 1000 },
     );
     expect(greedy.lifeMs).toBe(12 * 3_600_000);

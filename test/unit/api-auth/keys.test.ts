@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { hashApiKey } from '../../../node/accounts/api-keys.js';
 import { type Door, MASTER_KEY, openDoor } from './door.js';
 
 const ada = { email: 'ada@example.org', username: 'ada', password: 'correct horse' };
@@ -43,6 +44,29 @@ describe('an API key', () => {
     const records = [...(await door.accounts.viewOf(adaId)).list('key')];
     expect(records).toHaveLength(1);
     expect(JSON.stringify(records)).not.toContain(key.slice(16));
+  });
+
+  it('does not hold when only the directory knows that it was revoked, nor do sign-ins from before a password', async () => {
+    const [gone, good] = [await door.accounts.createKey(adaId), await door.accounts.createKey(adaId)];
+    for (const key of [gone, good]) expect((await get('/api/whoami', { 'x-api-key': key })).statusCode).toBe(200);
+    const sessionsNotBefore = door.clock.now() + 1;
+    const asked: string[][] = [];
+    const ask = async (hashes: string[]) => {
+      asked.push(hashes);
+      return { revoked: [hashApiKey(gone), 'f'.repeat(64)], sessionsNotBefore };
+    };
+    const { token } = door.accounts.sessions.issue(adaId);
+    expect(await door.accounts.sessionOf(token)).toBeDefined();
+    await door.accounts.takeBack(adaId, ask);
+    await door.accounts.takeBack(adaId, ask);
+    expect(asked.map((hashes) => hashes.sort())).toEqual([
+      [hashApiKey(gone), hashApiKey(good)].sort(),
+      [hashApiKey(good)],
+    ]);
+    expect(await door.accounts.accountOfKey(gone)).toBeUndefined();
+    expect((await door.accounts.accountOfKey(good))?.account).toBe(adaId);
+    expect(await door.accounts.sessionOf(token)).toBeUndefined();
+    expect((await door.accounts.record(adaId)).sessionsNotBefore).toBe(sessionsNotBefore);
   });
 
   it('does not hold after it was revoked, also when it was in use', async () => {

@@ -166,6 +166,31 @@ describe('a drain, as the coordinator judges it', () => {
     expect(coordinator.peers().peers[0]?.state).toBe('drained');
   });
 
+  it('gives the receipt for no other inventory: the node announces anew and is compared again', async () => {
+    const leaver = await addNode('Uppsala');
+    const ids = [await put(leaver, 'one')];
+    await copy(leaver, ids);
+    await call(...ask(leaver), handoverCalls.announce, { acceptCopies: 1 });
+    const blobs = async () => (await inventoryOf(leaver)).filter(({ kind }) => kind === 'blob');
+    const whole = async () => {
+      const items = await blobs();
+      await call(...ask(leaver), handoverCalls.inventory, { page: 0, items, last: true });
+      return call(...ask(leaver), handoverCalls.receipt, { root: rootOf(items) });
+    };
+    const first = await whole();
+    expect(first.receipt).not.toBeNull();
+    const more = await put(leaver, 'two');
+    const root = rootOf(await blobs());
+    const notDraining = { code: 'handover/not-draining' };
+    await expect(call(...ask(leaver), handoverCalls.receipt, { root })).rejects.toMatchObject(notDraining);
+    expect(coordinator.peers().peers[0]?.state).toBe('draining');
+    await call(...ask(leaver), handoverCalls.announce, { acceptCopies: 1 });
+    expect((await whole()).unsafe.first).toMatchObject([{ kind: 'blob', id: more }]);
+    await copy(leaver, [more]);
+    const second = await whole();
+    expect(verifyReceipt(second.receipt as string).receipt.root).toBe(root);
+  });
+
   it('counts nobody who holds a blob but cannot give its bytes', async () => {
     const [leaver, other] = [await addNode('Uppsala'), await addNode('Freiburg')];
     const id = await put(leaver, 'some bytes');

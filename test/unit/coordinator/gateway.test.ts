@@ -224,6 +224,27 @@ describe("the network's address", () => {
     expect(far.seen.at(-1)?.headers).toMatchObject({ 'x-forwarded-for': '192.0.2.9', host: new URL(base).host });
   });
 
+  it('answers a revoked API key by itself, and tells the home of the account what is revoked', async () => {
+    const id = '00000000000000a9';
+    await account(far, id, 'revoker');
+    const keys = [await putKey(far, id), await putKey(far, id)];
+    const [gone, good] = keys.map((key) => createHash('sha256').update(key).digest('hex')) as [string, string];
+    const { host } = far.peer;
+    await call(host, coordinator.key.peerId, directoryCalls.putKey, { account: id, hash: gone, revoked: true });
+    const before = far.seen.length;
+    const refused = await ask(`${base}/api/whoami`, { headers: { 'x-api-key': keys[0], ...from('192.0.2.9') } });
+    expect([refused.status, json(refused).err_code, far.seen.length]).toEqual([401, 401001, before]);
+    const taken = await ask(`${base}/api/whoami`, { headers: { 'x-api-key': keys[1], ...from('192.0.2.9') } });
+    expect(json(taken)).toMatchObject({ node: 'Melbourne' });
+    const question = { account: id, hashes: [gone, good, 'f'.repeat(64)] };
+    expect(await call(host, coordinator.key.peerId, directoryCalls.revocations, question)).toEqual({
+      revoked: [gone],
+      sessionsNotBefore: 0,
+    });
+    const other = call(near.peer.host, coordinator.key.peerId, directoryCalls.revocations, question);
+    await expect(other).rejects.toMatchObject({ code: 'directory/not-home' });
+  });
+
   it('routes HTTP Basic at baseauth by the name in it', async () => {
     await account(far, '00000000000000a2', 'basic');
     const authorization = `Basic ${Buffer.from('basic@example.org:secret').toString('base64')}`;
@@ -406,6 +427,9 @@ describe("the network's address", () => {
     const refused = await ask(`${base}/api/hold`, { headers });
     expect(refused.status).toBe(429);
     expect(json(refused)).toMatchObject({ err_code: 429001 });
+    for (const path of ['/network/go', '/api/network/home']) {
+      expect((await ask(`${base}${path}`, { headers: from('203.0.113.1') })).status, path).toBe(429);
+    }
     for (const response of held) response.end('{}');
     expect((await Promise.all(waiting)).every(({ status }) => status === 200)).toBe(true);
     near.onRequest = undefined;

@@ -11,8 +11,8 @@ import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { systemRandom } from '../../../protocol/runtime/random.js';
 import { epochOf } from '../../../protocol/trust/epoch.js';
 import { NodeKey } from '../../../protocol/trust/identity.js';
-import { checkLease } from '../../../protocol/trust/lease.js';
 import { parseInvitation } from '../../../protocol/trust/invitation.js';
+import { checkLease } from '../../../protocol/trust/lease.js';
 import { MemberList } from '../../../protocol/trust/members.js';
 import { issueRevocation } from '../../../protocol/trust/revocation.js';
 import { ManualClock, MemoryStore } from './support.js';
@@ -162,19 +162,37 @@ describe('signing in', () => {
     const directory = await directoryOn(store);
     await directory.claim(claim(1, { passwordHash: await hash('secret', CHEAP) }), 'a');
     const signIn = new SignIn({ directory, clock });
-    expect((await signIn.check('USER1@example.org', 'secret')).account).toBe(id(1));
-    await expect(signIn.check('user1', 'wrong')).rejects.toMatchObject({ code: 'directory/wrong-password' });
-    await expect(signIn.check('nobody', 'secret')).rejects.toMatchObject({ code: 'directory/wrong-password' });
+    expect((await signIn.check('USER1@example.org', 'secret', 'node')).account).toBe(id(1));
+    await expect(signIn.check('user1', 'wrong', 'node')).rejects.toMatchObject({ code: 'directory/wrong-password' });
+    await expect(signIn.check('nobody', 'secret', 'node')).rejects.toMatchObject({ code: 'directory/wrong-password' });
   });
 
   it('lets somebody who guesses wait, and forgets it after a minute', async () => {
     const directory = await directoryOn(store);
     await directory.claim(claim(1, { passwordHash: await hash('secret', CHEAP) }), 'a');
     const signIn = new SignIn({ directory, clock }, { failuresPerMinuteMax: 2 });
-    for (let n = 0; n < 2; n++) await expect(signIn.check('user1', 'wrong')).rejects.toThrow();
-    await expect(signIn.check('user1', 'secret')).rejects.toMatchObject({ code: 'directory/busy' });
+    for (let n = 0; n < 2; n++) await expect(signIn.check('user1', 'wrong', 'node')).rejects.toThrow();
+    await expect(signIn.check('user1', 'secret', 'node')).rejects.toMatchObject({ code: 'directory/busy' });
     clock.jump(60_001);
-    expect((await signIn.check('user1', 'secret')).account).toBe(id(1));
+    expect((await signIn.check('user1', 'secret', 'node')).account).toBe(id(1));
+  });
+
+  it('does not let one node lock a name for the others, and slows the guessing of all of them', async () => {
+    const directory = await directoryOn(store);
+    await directory.claim(claim(1, { passwordHash: await hash('secret', CHEAP) }), 'a');
+    const signIn = new SignIn({ directory, clock }, { failuresPerMinuteMax: 2, failuresSlowAfter: 4, slowMs: 20 });
+    for (let n = 0; n < 2; n++) await expect(signIn.check('user1', 'wrong', 'bad')).rejects.toThrow();
+    await expect(signIn.check('user1', 'secret', 'bad')).rejects.toMatchObject({ code: 'directory/busy' });
+    expect((await signIn.check('user1', 'secret', 'good')).account).toBe(id(1));
+    for (let n = 0; n < 2; n++) await expect(signIn.check('user1', 'wrong', 'worse')).rejects.toThrow();
+    let isThrough = false;
+    const slowed = signIn.check('user1', 'secret', 'good').finally(() => {
+      isThrough = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isThrough).toBe(false);
+    clock.advance(20);
+    expect((await slowed).account).toBe(id(1));
   });
 
   it('refuses hashes that would cost too much to check, and other kinds', async () => {

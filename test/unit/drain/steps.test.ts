@@ -180,6 +180,30 @@ describe('the inventory', () => {
   });
 });
 
+describe('what is damaged here', () => {
+  it('is named in the inventory, and the drain waits until others hold it, saying what is not safe', async () => {
+    const world = await smallWorld();
+    world.damaged.set('rotten', 700);
+    const items = await takeInventory({ log: world.log, blobs: world.blobStore });
+    expect(items).toContainEqual({ kind: 'blob', id: 'rotten', bytes: 700 });
+    const life = await world.start();
+    await life.drain.begin();
+    await driveUntil(world.clock, () => life.drain.status().unsafe !== null && life.drain.status().step === 'data');
+    expect(life.drain.status().unsafe).toMatchObject({
+      objects: 1,
+      bytes: 700,
+      first: [{ kind: 'blob', id: 'rotten' }],
+    });
+    await driveUntil(world.clock, () => life.drain.status().left?.objects === 1);
+    expect(life.drain.progress()).toMatchObject({ objectsLeft: 1, bytesLeft: 700 });
+    expect(world.saved).toBeUndefined();
+    for (const peer of ['repo', 'b']) world.holder(peer).blobs.add('rotten');
+    await drive(world.clock, life.drain.done);
+    expect(world.saved).toBeDefined();
+    await life.stop();
+  });
+});
+
 describe('what the coordinator makes of it', () => {
   it('takes the inventory as it is sent, and signs a receipt that this node reads', async () => {
     const world = await smallWorld();
@@ -212,7 +236,12 @@ describe('what the coordinator makes of it', () => {
     expect(receiptText(readReceipt(text, expected))[0]).toBe(
       'Receipt 7: 12 objects (5.0 kB) and 3 accounts, each with at least 2 other verified holders (2 asked for).',
     );
-    for (const wrong of [{ coordinator: node.peerId }, { node: coordinator.peerId }, { root: '0'.repeat(64) }, { boot: 2 }]) {
+    for (const wrong of [
+      { coordinator: node.peerId },
+      { node: coordinator.peerId },
+      { root: '0'.repeat(64) },
+      { boot: 2 },
+    ]) {
       expect(() => readReceipt(text, { ...expected, ...wrong })).toThrow(/The receipt is not valid/);
     }
   });

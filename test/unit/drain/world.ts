@@ -227,7 +227,15 @@ export class FakeCoordinator implements Handover {
   }
 
   sign(root: string, accounts = 0, blobs = 0, node = NODE): string {
-    const counts = { boot: 1, number: this.receipts.length + 1, accounts, blobs, bytes: blobs, copiesAsked: 2, copiesLeast: 2 };
+    const counts = {
+      boot: 1,
+      number: this.receipts.length + 1,
+      accounts,
+      blobs,
+      bytes: blobs,
+      copiesAsked: 2,
+      copiesLeast: 2,
+    };
     return signToken(this.key, RECEIPT_KIND, { ...counts, node, root });
   }
 
@@ -473,6 +481,7 @@ export class World {
       {
         node: NODE,
         coordinator: coordinator.key.peerId,
+        boot: 1,
         domain: NODE,
         copies: this.copies,
         deadlineMs: this.deadlineMs,

@@ -218,7 +218,6 @@ describe('waiting for inputs', () => {
     const view = await world.view();
     const record = view.get('dataset', output);
     expect(record && contentOf(view, record)?.size).toBe(ref.size);
-    world.fake.finish(job);
   }
 });
 
@@ -324,7 +323,7 @@ describe('homes', () => {
     expect(await notes()).toEqual([]);
     expect(world.jobs.counts().queued).toBe(0);
     world.leases.set(ANNA, 2);
-    await world.jobs.adopt(ANNA, new Set([first]));
+    await world.jobs.adopt(ANNA, { peer: 'node-b', jobs: new Set([first]) });
     expect(world.jobs.local(first)).toEqual({ state: 'waiting', reason: 'runs on at its former home' });
     world.fake.grow(2);
     await world.fake.until(1);
@@ -339,12 +338,92 @@ describe('homes', () => {
     world.fake.slotCount = 0;
     const { job } = await world.submit('a');
     await world.jobs.release(ANNA);
-    await world.jobs.adopt(ANNA, new Set([job]));
+    await world.jobs.adopt(ANNA, { peer: 'node-b', boot: 4, jobs: new Set([job]) });
     await world.close();
     world.executor = new FakeExecutor();
     await world.open();
     expect(world.jobs.local(job)?.reason).toBe('runs on at its former home');
+    expect(world.jobs.elsewhere()).toMatchObject([{ account: ANNA, job, elsewhere: 'node-b', elsewhereBoot: 4 }]);
     expect(world.fake.given).toEqual([]);
+  });
+
+  it('knows from the log who runs what an earlier version noted as running elsewhere', async () => {
+    world.fake.slotCount = 0;
+    const [started, never] = [(await world.submit('a')).job, (await world.submit('b')).job];
+    const start = { id: started, attempt: 1, executor: 'node-b', startedAt: 1 };
+    await world.log.append(ANNA, () => [{ type: 'job.started', payload: start }]);
+    const old = [started, never].map((job, order) => ({
+      ns: JOB_NAMESPACES.queue,
+      key: job,
+      value: JSON.stringify({ account: ANNA, job, order, epoch: 1, forgiven: 0, elsewhere: true }),
+    }));
+    await world.store.commit(old);
+    await world.close();
+    world.executor = new FakeExecutor();
+    await world.open();
+    await world.fake.until(1);
+    expect(world.fake.given.map(({ job }) => job)).toEqual([never]);
+    expect(world.jobs.elsewhere()).toMatchObject([{ job: started, elsewhere: 'node-b' }]);
+  });
+
+  it('starts nothing of an earlier start before it was opened, and then only what is still at home here', async () => {
+    world.fake.slotCount = 0;
+    const [moved, stayed] = [(await world.submit('a')).job, (await world.submit('b', { account: BERT })).job];
+    await world.close();
+    world.executor = new FakeExecutor();
+    world.options = { startsClosed: true };
+    await world.open();
+    // A drain that goes on at the next start and is called off opens nothing.
+    world.jobs.stopTaking({ keepUploads: true });
+    world.jobs.resumeTaking();
+    await world.untilState(moved, 'queued');
+    expect(world.jobs.local(moved)?.reason).toContain('this node starts no jobs at the moment');
+    world.leases.set(ANNA, undefined);
+    await world.jobs.release(ANNA);
+    expect(world.fake.given).toEqual([]);
+    world.jobs.open();
+    await world.fake.until(1);
+    expect(world.fake.given.map(({ job }) => job)).toEqual([stayed]);
+  });
+
+  it('a drain that goes on after a restart still takes nothing when the node has opened', async () => {
+    await world.close();
+    world.options = { startsClosed: true };
+    await world.open();
+    world.jobs.stopTaking();
+    const { job } = await world.submit('a');
+    world.jobs.open();
+    expect(world.jobs.local(job)?.state).toBe('queued');
+    expect(world.fake.given).toEqual([]);
+  });
+
+  it('gives its run up when another node ended the job, and keeps nothing to report', async () => {
+    const { job } = await world.submit('a');
+    await world.fake.until(1);
+    const outcome = { ...ended(job, {}), epoch: 1 };
+    await world.log.append(ANNA, () => [{ type: 'job.outcome', payload: outcome as never }]);
+    await world.idle();
+    expect(world.fake.runs).toEqual([]);
+    expect((await world.view()).get('job', job)?.outcome).toMatchObject({ executor: 'node-b', state: 'ok' });
+    expect(world.jobs.counts()).toMatchObject({ queued: 0, running: 0 });
+    expect(world.jobs.undelivered).toBe(0);
+    await world.close();
+    await world.open();
+    expect(await notes()).toEqual([]);
+  });
+
+  it('drops an outcome of its own that loses against the one in the log', async () => {
+    const { job } = await world.submit('a');
+    await world.fake.until(1);
+    world.log.onApplied(() => world.leases.set(ANNA, undefined));
+    await world.log.append(ANNA, () => {
+      // It ends before the other outcome is there, and is recorded when the account is no longer at home here.
+      world.fake.finish(job);
+      return [{ type: 'job.outcome', payload: { ...ended(job, {}), epoch: 1 } as never }];
+    });
+    await world.idle();
+    expect(world.jobs.undelivered).toBe(0);
+    expect((await world.view()).get('job', job)?.outcome).toMatchObject({ executor: 'node-b' });
   });
 
   it('starts no job of an account that is at home elsewhere', async () => {
@@ -400,15 +479,29 @@ describe('homes', () => {
     await world.open();
     const { job } = await world.submit('a');
     const { signal } = new AbortController();
-    await world.jobs.acceptOutcome(ANNA, ended(job, { out: { blob: 'bsomewhere', size: 3 } }, 2), signal);
-    await world.jobs.acceptOutcome(ANNA, ended(job, {}, 2), signal);
-    await world.jobs.acceptOutcome(ANNA, { ...ended(job, {}, 1), state: 'error' }, signal);
+    await world.jobs.acceptOutcome(ANNA, ended(job, { out: { blob: 'bsomewhere', size: 3 } }, 2), 'node-b', signal);
+    await world.jobs.acceptOutcome(ANNA, ended(job, {}, 2), 'node-b', signal);
+    await world.jobs.acceptOutcome(ANNA, { ...ended(job, {}, 1), state: 'error' }, 'node-b', signal);
     expect((await world.view()).get('job', job)?.outcome).toMatchObject({ state: 'ok', attempt: 2 });
     expect(brought).toEqual(['bsomewhere']);
     await world.idle();
-    await expect(world.jobs.acceptOutcome(ANNA, { id: job }, signal)).rejects.toMatchObject({
+    await expect(world.jobs.acceptOutcome(ANNA, { id: job }, 'node-b', signal)).rejects.toMatchObject({
       code: 'jobs/bad-outcome',
     });
+  });
+
+  it('refuses an outcome from a node that did not run the job, and one of an epoch above its lease', async () => {
+    world.fake.slotCount = 0;
+    const { job } = await world.submit('a');
+    const { signal } = new AbortController();
+    await expect(world.jobs.acceptOutcome(ANNA, ended(job, {}), 'node-c', signal)).rejects.toMatchObject({
+      code: 'jobs/foreign-outcome',
+    });
+    const later = { ...ended(job, {}), epoch: 2 };
+    await expect(world.jobs.acceptOutcome(ANNA, later, 'node-b', signal)).rejects.toMatchObject({
+      code: 'jobs/later-epoch',
+    });
+    expect((await world.view()).get('job', job)?.outcome).toBeUndefined();
   });
 });
 

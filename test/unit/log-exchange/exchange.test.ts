@@ -214,6 +214,22 @@ describe('bringing an account', () => {
 });
 
 describe('giving an account', () => {
+  it('needs no right to read it: who may compare learns how far it is, and no entry', async () => {
+    const mayRead = () => 'you do not follow it';
+    const { here, there, exchange } = await pair({ policy: { mayRead, mayCompare: () => undefined } });
+    await write(here, 3);
+    expect(await exchange.offerAccount('there', ACCOUNT, limit())).toEqual({ storeId: STORE_ID, entries: 3 });
+    expect(await exchange.offerAccount('there', ACCOUNT, limit())).toEqual({ storeId: STORE_ID, entries: 0 });
+    await there.log.append('00000000000000d9', () => [historyCreated()]);
+    await expect(exchange.pull('there', '00000000000000d9', limit())).rejects.toMatchObject({
+      code: 'exchange/not-allowed',
+    });
+    const refused = await pair({ policy: { mayRead, mayCompare: () => 'nor are you leaving' } });
+    await expect(refused.exchange.offerAccount('there', ACCOUNT, limit())).rejects.toMatchObject({
+      code: 'exchange/not-allowed',
+    });
+  });
+
   it('sends what the holder lacks, also what others wrote, and says in which store it is', async () => {
     const { here, there, exchange } = await pair();
     const other = await openTestLog({ node: 'third' });

@@ -130,7 +130,9 @@ describe('the log on real keys', () => {
 
   it('counts what a node pushes of its own while nobody has claimed the account', () => {
     const why = (node: string, origin?: { origin?: string }) => whyNotOrigin({ node, pusher: 'a' }, origin);
-    expect([why('a'), why('a', { origin: 'a' }), why('b', { origin: 'b' }), why('b', {})]).toEqual(Array(4).fill(undefined));
+    expect([why('a'), why('a', { origin: 'a' }), why('b', { origin: 'b' }), why('b', {})]).toEqual(
+      Array(4).fill(undefined),
+    );
     expect(why('b')).toContain('not in the directory');
     expect(why('a', { origin: 'b' })).toContain('another node than made the account');
   });

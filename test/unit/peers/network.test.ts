@@ -84,6 +84,7 @@ async function member(papers: Papers, name: string, addresses: string[] = [], to
       accountLog: log,
       blobs,
       leases,
+      originOf: () => undefined,
       gate: { refusal: () => undefined },
       info: { kind: 'node', format: 1, peerId: key.peerId, storeId: 'ab'.repeat(16), boot: 1, createdAt: '' },
       peersFile: join(folder, 'peers.json'),
@@ -159,6 +160,7 @@ describe('a node in its network', () => {
 
     await b.network.members.merge([papers.revocation(c.key, clock.now())]);
     await until(b, () => !b.network.host.isConnected(c.key.peerId));
+    await until(c, () => !c.network.host.isConnected(b.key.peerId));
     expect(b.network.host.isConnected(a.key.peerId)).toBe(true);
     expect(b.network.peers.list().some(({ peer }) => peer === c.key.peerId)).toBe(false);
     await expect(

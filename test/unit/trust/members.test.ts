@@ -10,6 +10,7 @@ import { cutOffUnadmitted, memberGate, onlyGate, openGate } from '../../../proto
 import { NodeKey } from '../../../protocol/trust/identity.js';
 import { MemberList } from '../../../protocol/trust/members.js';
 import { issueRevocation } from '../../../protocol/trust/revocation.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { HandClock, MemoryStore } from '../wire/fixture.js';
 
 const NOW = Date.UTC(2026, 2, 1);
@@ -214,7 +215,7 @@ describe('gates', () => {
   });
 
   it('look again when a connection stands, and each minute', () => {
-    const clock = new HandClock(NOW);
+    const clock = new ManualClock(NOW);
     const shutOut = new Set(['late']);
     const connected = new Set<string>();
     let told: ((event: { peer: string; connected: boolean }) => void) | undefined;
