@@ -117,6 +117,8 @@ export class Homes implements Part {
   private readonly arrivals = new Map<string, Arrival>();
   /** Sealed before a hand-over; requests wait for its end. */
   private readonly sealing = new Map<string, Waited>();
+  /** Lost, and what follows from it has not all been done: a repeated word does it. */
+  private readonly halfGone = new Set<string>();
   private readonly leaving = new Map<string, { epoch: number; left: Promise<void> }>();
   private readonly merges: Merges;
   private readonly tails: Tails;
@@ -255,15 +257,19 @@ export class Homes implements Part {
     await this.bring(account, undefined, this.background.signal);
   }
 
-  /** Lost: nothing more is written, requests go elsewhere. False when that was known. */
+  /** Lost: nothing more is written, requests go elsewhere. False when that was known and everything was done. */
   private async letGo(account: string, epoch: number, home: string): Promise<boolean> {
     try {
-      if (!(await this.deps.leases.lose(account, epoch, home))) return false;
+      if (await this.deps.leases.lose(account, epoch, home)) this.halfGone.add(account);
+      // It may have come back meanwhile; then an old word undoes nothing.
+      else if (this.deps.leases.current(account) !== undefined) this.halfGone.delete(account);
+      if (!this.halfGone.has(account)) return false;
       await this.deps.log.seal(account);
     } finally {
       this.endSealing(account);
     }
     for (const follower of this.deps.followers) await follower.released(account);
+    this.halfGone.delete(account);
     return true;
   }
 

@@ -77,7 +77,7 @@ describe('a full disk', () => {
       const { bavail, bsize } = statfsSync(folder);
       writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - freeBytes)), { flag: 'a' });
     };
-    fillTo(3 * MiB);
+    fillTo(2 * MiB);
     // Said before a byte of it is sent.
     const refused = await visitor.fetch('/api/upload/resumable_upload/', {
       method: 'POST',
@@ -124,6 +124,7 @@ describe('a message over its limit', () => {
     const socket = connect(join(folder, 'control.sock'));
     socket.on('error', () => {});
     const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.resume();
     socket.write('x'.repeat(200_000));
     await closed;
     expect(await callControl(folder, 'status', {})).toMatchObject({ network: null });
@@ -189,13 +190,13 @@ describe('a clock that is off by more than 60 s', () => {
       return program;
     };
     const line = await network.invite('Late Institute', undefined);
-    const join = () => commandJson('galaxy-node', ['join', line, '--data', folder]);
+    const present = () => commandJson('galaxy-node', ['join', line, '--data', folder]);
     const state = async () =>
       ((await callControl(folder, 'status', {})) as { network: { registered: boolean; problem: string } | null })
         .network;
 
     const wrong = await start(120);
-    const error = await join().then(
+    const error = await present().then(
       () => undefined,
       (reason: unknown) => reason,
     );
@@ -205,7 +206,7 @@ describe('a clock that is off by more than 60 s', () => {
     await wrong.stop();
 
     const right = await start(0);
-    expect(await join()).toMatchObject({ name: 'Late Institute', running: true });
+    expect(await present()).toMatchObject({ name: 'Late Institute', running: true });
     await right.stop();
 
     const wrongAgain = await start(-90);
