@@ -6,7 +6,7 @@
 import { type DomainError, isDomainError } from '../protocol/runtime/errors.js';
 import type { ByteStream } from '../protocol/runtime/host.js';
 import { Lifecycle, type Part } from '../protocol/runtime/lifecycle.js';
-import { checkLeaseFor } from '../protocol/trust/lease.js';
+import { checkLease, checkLeaseFor } from '../protocol/trust/lease.js';
 import { outcomeCall } from '../protocol/wire/calls/outcome.js';
 import type { Command } from '../protocol/wire/calls/register.js';
 import { answer, call, serveCalls } from '../protocol/wire/rpc.js';
@@ -139,6 +139,8 @@ export class Joined implements Part {
       logger,
     });
     this.homes = new Homes({
+      self: core.key.peerId,
+      isOwnClaim: (token) => checkLease(token, { coordinator: record.coordinator }).origin === core.key.peerId,
       log,
       leases,
       courier: network.lanes,

@@ -13,15 +13,15 @@
  */
 import type { AccountView } from '../../protocol/account/records.js';
 import { Gate } from '../../protocol/blobs/gate.js';
-import type { AccountLog, Applied } from '../../protocol/log/account-log.js';
+import type { AccountLog, Applied, Vector } from '../../protocol/log/account-log.js';
 import { type Clock, sleep, startDeadline } from '../../protocol/runtime/clock.js';
-import { defineErrors, describeError } from '../../protocol/runtime/errors.js';
+import { defineErrors, describeError, isDomainError } from '../../protocol/runtime/errors.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Holders } from '../replication/holders.js';
 import type { HeldLeases } from './held-leases.js';
 import { Merges } from './merges.js';
-import { connectedPeers, Tails } from './tails.js';
+import { Tails } from './tails.js';
 
 export const homeErrors = defineErrors('homes', {
   moved: {
@@ -39,6 +39,11 @@ export const homeErrors = defineErrors('homes', {
     say: 'Your account is just moving to another node.',
     mend: 'Try again in a few seconds.',
   },
+  incomplete: {
+    kind: 'unavailable',
+    say: 'A part of the log of account {account} that exists could not be brought here yet.',
+    mend: 'It is tried again by itself.',
+  },
   'no-holder': {
     kind: 'unavailable',
     say: 'No holder of the log of account {account} can be reached now.',
@@ -53,8 +58,11 @@ export const homeErrors = defineErrors('homes', {
 
 /** How entries travel between nodes; the root hands in the door. */
 export interface LogCourier {
-  /** Brings what the peer has of the account and this node lacks; number of entries. */
-  pull(peer: string, account: string, signal: AbortSignal): Promise<number>;
+  /**
+   * Brings what the peer has of the account and this node lacks; number of entries. `onVector` is told first what the
+   * peer has.
+   */
+  pull(peer: string, account: string, signal: AbortSignal, onVector?: (theirs: Vector) => void): Promise<number>;
   /** Gives the peer what it lacks of the account. */
   offerAccount(peer: string, account: string, signal: AbortSignal): Promise<unknown>;
 }
@@ -83,7 +91,21 @@ const RETRY_MS = 2000;
 const SEAL_FLUSH_MS = 10_000;
 const LEAVE_FLUSH_MS = 60_000;
 
+/** What a round of asking holders gave. */
+interface Brought {
+  /** How many answered, and how many of them must know of the account. */
+  answered: number;
+  knowing: number;
+  repositoryAnswered: boolean;
+  /** Everything that was announced is here. */
+  isWhole: boolean;
+}
+
 export interface HomesDeps {
+  /** PeerId of this node. */
+  self: string;
+  /** Whether a lease is for an account that this node itself claimed. */
+  isOwnClaim: (leaseToken: string) => boolean;
   log: AccountLog;
   leases: HeldLeases;
   courier: LogCourier;
@@ -241,6 +263,8 @@ export class Homes implements Part {
     for (const account of this.deps.leases.accounts()) {
       if (held.has(account)) continue;
       const now = await homeOf(account);
+      // It came back meanwhile: the command to adopt it is on its way, or the next page of leases names it.
+      if (now?.home === this.deps.self) continue;
       if (now !== undefined) await this.letGo(account, now.epoch, now.home);
     }
     this.tails.wake();
@@ -335,8 +359,15 @@ export class Homes implements Part {
 
   private async takeOver(account: string, from: string | undefined, lease: Lease, signal: AbortSignal): Promise<void> {
     const { log, leases, followers, logger } = this.deps;
-    const holders = await this.bring(account, from, signal);
-    if (Object.keys(await log.vector(account)).length === 0) throw homeErrors('no-holder', { account });
+    // Granted before and cut in two by a crash: the log was whole when it was granted.
+    const wasWhole = leases.knownEpoch(account) === lease.epoch;
+    const brought = await this.bring(account, from, signal);
+    const isEmpty = Object.keys(await log.vector(account)).length === 0;
+    // Claimed by this node and never written: the answer to the claim was lost. Its first sign-in creates it.
+    const isNew = isEmpty && from === undefined && brought.repositoryAnswered && this.deps.isOwnClaim(lease.token);
+    if (!isNew && (isEmpty || (brought.knowing === 0 && !wasWhole))) throw homeErrors('no-holder', { account });
+    // Never a half-empty Galaxy: what is known to exist and can be reached comes first.
+    if (!brought.isWhole) throw homeErrors('incomplete', { account });
     if (!(await leases.grant(account, lease.epoch, lease.token, true))) {
       throw homeErrors('superseded', { account, epoch: lease.epoch });
     }
@@ -348,34 +379,60 @@ export class Homes implements Part {
     await this.merges.settle(account, new Set([...view.list('history')].map(({ id }) => id)));
     for (const follower of followers) await follower.adopted(account, view, from);
     await leases.arrived(account, lease.epoch);
-    logger.info({ account, epoch: lease.epoch, holders }, 'an account came home');
+    logger.info({ account, epoch: lease.epoch, holders: brought.answered }, 'an account came home');
   }
 
-  /** The union of what all reachable holders have. Returns how many answered in time. */
-  private bring(account: string, from: string | undefined, signal: AbortSignal): Promise<number> {
+  /**
+   * The union of what all reachable holders have. Settles when all have ended; or, while some are slow, as soon as this
+   * node has everything that anybody has announced, and a holder that must know (the repository, the former home, one
+   * that has entries) was among those that answered.
+   */
+  private bring(account: string, from: string | undefined, signal: AbortSignal): Promise<Brought> {
     const { clock, courier, log } = this.deps;
-    const peers = new Set(connectedPeers(this.deps.holders));
+    const holders = this.deps.holders.list().filter((holder) => holder.connected);
+    const repositories = new Set(holders.filter(({ kind }) => kind === 'repository').map(({ peer }) => peer));
+    const peers = new Set(holders.map(({ peer }) => peer));
     if (from !== undefined) peers.add(from);
     const limit = startDeadline(clock, TAKE_OVER_MS, signal);
-    return new Promise((resolve) => {
-      let answered = 0;
-      const settle = () => {
+    const announced = new Map<string, Vector>();
+    let answered = 0;
+    let knowing = 0;
+    const isWhole = async () => {
+      const ours = await log.vector(account);
+      const all = [...announced.values()].flatMap((vector) => Object.entries(vector));
+      return all.every(([segment, { seq }]) => (ours[segment]?.seq ?? 0) >= seq);
+    };
+    return new Promise((resolve, reject) => {
+      const settle = async () => {
         cancel();
-        resolve(answered);
+        resolve({ answered, knowing, isWhole: await isWhole(), repositoryAnswered });
       };
+      let repositoryAnswered = false;
       const pulls = [...peers].map(async (peer) => {
-        await courier.pull(peer, account, limit.signal);
+        let brought = 0;
+        try {
+          brought = await courier.pull(peer, account, limit.signal, (theirs) => announced.set(peer, theirs));
+        } catch (error) {
+          // What is refused for itself (a broken chain, a wrong lease) will not become better by waiting for it.
+          if (isDomainError(error) && error.code.startsWith('log/')) announced.delete(peer);
+          throw error;
+        }
         answered += 1;
+        const isRepository = repositories.has(peer);
+        repositoryAnswered ||= isRepository;
+        const hasEntries = brought > 0 || Object.keys(announced.get(peer) ?? {}).length > 0;
+        if (isRepository || peer === from || hasEntries) knowing += 1;
       });
-      const all = Promise.allSettled(pulls).then(() => {
+      const all = Promise.allSettled(pulls).then(async () => {
         limit.cancel();
-        settle();
+        await settle();
       });
+      all.catch(reject);
       const look = async () => {
-        if (answered > 0 && Object.keys(await log.vector(account)).length > 0) settle();
-        else cancel = clock.after(STRAGGLER_MS, () => void look().catch(settle));
+        if (knowing > 0 && Object.keys(await log.vector(account)).length > 0 && (await isWhole())) await settle();
+        else cancel = clock.after(STRAGGLER_MS, () => void look().catch(reject));
       };
-      let cancel = clock.after(STRAGGLER_MS, () => void look().catch(settle));
+      let cancel = clock.after(STRAGGLER_MS, () => void look().catch(reject));
       // Those that are slow go on behind it.
       this.background.run('hear the slow holders out', () => all);
     });

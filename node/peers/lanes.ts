@@ -3,7 +3,7 @@ import type { BlobStore } from '../../protocol/blobs/blob.js';
 import { BlobFetcher, type BlobSource } from '../../protocol/blobs/fetch.js';
 import { askHeld } from '../../protocol/blobs/held.js';
 import { pushBlobs } from '../../protocol/blobs/push.js';
-import type { AccountLog } from '../../protocol/log/account-log.js';
+import type { AccountLog, Vector } from '../../protocol/log/account-log.js';
 import { LogExchange, type Offered } from '../../protocol/log/exchange.js';
 import { type Clock, deadline } from '../../protocol/runtime/clock.js';
 import { defineErrors } from '../../protocol/runtime/errors.js';
@@ -75,8 +75,8 @@ export class NetworkLanes implements LogLane, SegmentLane, BlobLane, LogCourier,
     return this.exchange.position(peer, writer, signal);
   }
 
-  pull(peer: string, account: string, signal: AbortSignal): Promise<number> {
-    return this.exchange.pull(peer, account, signal);
+  pull(peer: string, account: string, signal: AbortSignal, onVector?: (theirs: Vector) => void): Promise<number> {
+    return this.exchange.pull(peer, account, signal, onVector);
   }
 
   offerAccount(peer: string, account: string, signal: AbortSignal): Promise<Offered> {

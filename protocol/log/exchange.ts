@@ -222,8 +222,14 @@ export class LogExchange {
    * Segments of an older base come first, by key order, so an interruption leaves valid prefixes. One segment that
    * cannot be taken does not keep the others back; it is thrown when they are here.
    */
-  async pull(peer: string, account: string, signal: AbortSignal): Promise<number> {
+  async pull(
+    peer: string,
+    account: string,
+    signal: AbortSignal,
+    onVector: (theirs: Vector) => void = () => {},
+  ): Promise<number> {
     const { vector: theirs } = await this.vector(peer, account, signal);
+    onVector(theirs);
     const ours = await this.deps.log.vector(account);
     let entries = 0;
     let refused: unknown;

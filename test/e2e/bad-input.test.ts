@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Visitor } from '../../bin/demo/visitor.js';
 import { folderHash } from '../support/folder-hash.js';
-import { endAllPrograms, runProgram, runToEnd, scratchFolder } from '../support/processes.js';
+import { endAllPrograms, runToEnd, scratchFolder } from '../support/processes.js';
 import { newVisitor, passwordOf, startArguments, startStandAlone } from '../support/stand-alone.js';
 
 const ADDRESS = '127.0.3.3';
@@ -254,12 +254,14 @@ describe('a damaged store', () => {
     const folder = copyOfGood();
     damage(folder);
     await expectRefusedStart(folder, line);
-    // The commands that work on a stopped node refuse it too.
+  });
+
+  it('is refused by the commands that work on a stopped node, too', async () => {
+    const folder = copyOfGood();
+    flip(store(folder, LOG));
     const before = folderHash(folder);
     const args = ['user', 'passwd', 'ada', '--password-stdin', '--data', folder];
-    const { code, stderr } = await runToEnd('galaxy-node', args, { input: 'a new password\n' });
-    expect([code, stderr.split('\n').length]).toEqual([1, 1]);
-    expect(stderr).toMatch(line);
+    expectRefusal(await runToEnd('galaxy-node', args, { input: 'a new password\n' }), /the file \d+\.log has changed/);
     expect(folderHash(folder)).toEqual(before);
   });
 
@@ -291,7 +293,9 @@ describe('a line to join with', () => {
 
   it('that is malformed is refused on a stopped node', async () => {
     const folder = copyOfGood();
-    for (const [, line, refusal] of lines) expectRefusal(await node(['join', line, '--data', folder]), refusal);
+    for (const [, line, refusal] of lines.slice(0, 2)) {
+      expectRefusal(await node(['join', line, '--data', folder]), refusal);
+    }
     await expectGoodStart(folder);
   });
 
@@ -306,19 +310,9 @@ describe('a line to join with', () => {
 });
 
 describe('over HTTP', () => {
-  let url: string;
-  let visitor: Visitor;
-  let history: string;
-
-  beforeAll(async () => {
-    const folder = copyOfGood();
-    // Not under afterEach: the whole group uses it.
-    const program = runProgram('galaxy-node', startArguments({ folder, listen: ADDRESS }));
-    url = (await program.ready).url;
-    ({ visitor, history } = await newVisitor(url, 'grace'));
-  });
-
   it('gets Galaxy’s error shape, whatever is wrong with the request, and changes nothing', async () => {
+    const { url } = await startStandAlone({ folder: copyOfGood(), listen: ADDRESS });
+    const { visitor, history } = await newVisitor(url, 'grace');
     const before = await visitor.contents(history);
     const none = '0123456789abcdef';
     const typed = { 'content-type': 'application/json', origin: url };

@@ -15,6 +15,7 @@ import {
   passwordOf,
   startStandAlone,
 } from '../support/stand-alone.js';
+import { fetchUpload, tusCreate, tusOffset, tusSend } from '../support/tus.js';
 
 const ADDRESS = '127.0.3.2';
 const MiB = 2 ** 20;

@@ -362,6 +362,8 @@ describe('an account before its hand-over', () => {
     const offered: string[] = [];
     const released: string[] = [];
     const made = new Homes({
+      self: 'node',
+      isOwnClaim: () => false,
       log,
       leases,
       courier: {

@@ -30,7 +30,7 @@ class FakeHolders implements Holders {
     return [...this.connected].map((peer) => ({
       peer,
       domain: peer,
-      kind: 'node',
+      kind: peer === 'repository' ? 'repository' : 'node',
       capacityBytes: 1,
       freeBytes: 1,
       serving: true,
@@ -61,18 +61,21 @@ async function world() {
   mine.leases.current = (account: string) => leases.current(account) as ReturnType<typeof mine.leases.current>;
   const others = new Map<string, TestLog>();
   const hanging = new Set<string>();
+  const refusing = new Set<string>();
   const offered: string[] = [];
   const told: string[] = [];
-  const state = { offerFails: false, followerFails: 0, flush: async (_signal: AbortSignal) => {} };
+  const state = { offerFails: false, followerFails: 0, isOwnClaim: false, flush: async (_signal: AbortSignal) => {} };
   const courier: LogCourier = {
-    async pull(peer, account, signal) {
+    async pull(peer, account, signal, onVector) {
       if (hanging.has(peer)) {
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
       }
       const other = others.get(peer);
       if (other === undefined) throw new Error(`${peer} does not answer`);
+      onVector?.(await other.log.vector(account));
+      if (refusing.has(peer)) throw new Error(`${peer} went away in the middle`);
       await copy(other.log, mine.log, account);
-      return 1;
+      return Object.keys(await other.log.vector(account)).length;
     },
     async offerAccount(peer) {
       offered.push(peer);
@@ -90,6 +93,8 @@ async function world() {
   };
   const holders = new FakeHolders();
   const homes = new Homes({
+    self: 'me',
+    isOwnClaim: () => state.isOwnClaim,
     log: mine.log,
     leases,
     courier,
@@ -107,7 +112,7 @@ async function world() {
     return log;
   };
   const lease = (epoch: number) => ({ epoch, token: leaseToken(ACCOUNT, epoch, 'me') });
-  return { clock, mine, leases, homes, holders, others, hanging, offered, told, state, other, lease };
+  return { clock, mine, leases, homes, holders, others, hanging, refusing, offered, told, state, other, lease };
 }
 
 describe('an account that comes home', () => {
@@ -145,6 +150,48 @@ describe('an account that comes home', () => {
     expect(told[1]).toBe(`adopted ${ACCOUNT} from a merge, 2 datasets`);
     const items = (await mine.log.view(ACCOUNT)).items(HISTORY).datasets;
     expect(items.map(({ hid, settledHid }) => settledHid ?? hid).sort()).toEqual([1, 2]);
+    await homes.stop();
+  });
+
+  it('is not served while a part is missing that a holder has announced and that can still be had', async () => {
+    const { clock, homes, other, holders, refusing, lease, told } = await world();
+    const some = await other('some', 1);
+    await some.log.append(ACCOUNT, () => [historyCreated()]);
+    const more = await other('more', 1);
+    await copy(some.log, more.log, ACCOUNT);
+    await more.log.append(ACCOUNT, () => [datasetCreated('00000000000000c1', 1)]);
+    refusing.add('more');
+    holders.set('some', 'more');
+    await expect(drive(clock, homes.adopt(ACCOUNT, 'dead', lease(2)))).rejects.toMatchObject({
+      code: 'homes/incomplete',
+    });
+    expect(homes.status(ACCOUNT)).toEqual({ at: 'arriving' });
+    refusing.delete('more');
+    await drive(clock, homes.whenHere(ACCOUNT));
+    expect(told).toEqual([`adopted ${ACCOUNT} from dead, 1 datasets`]);
+    await homes.stop();
+  });
+
+  it('is not served from an old replica here when nobody who must know has answered', async () => {
+    const { clock, homes, other, others, holders, mine, lease } = await world();
+    const old = await other('old', 1);
+    await old.log.append(ACCOUNT, () => [historyCreated()]);
+    await copy(old.log, mine.log, ACCOUNT);
+    others.set('empty', await openTestLog({ node: 'empty', wrap: () => new MemoryStore() }));
+    holders.set('empty', 'silent');
+    await expect(drive(clock, homes.adopt(ACCOUNT, 'dead', lease(2)))).rejects.toMatchObject({
+      code: 'homes/no-holder',
+    });
+    await homes.stop();
+  });
+
+  it('that was claimed here and never written is at home at once: its first sign-in creates it', async () => {
+    const { clock, homes, others, holders, lease, state } = await world();
+    others.set('repository', await openTestLog({ node: 'repository', wrap: () => new MemoryStore() }));
+    holders.set('repository');
+    state.isOwnClaim = true;
+    await drive(clock, homes.adopt(ACCOUNT, undefined, lease(2)));
+    expect(homes.status(ACCOUNT)).toEqual({ at: 'here' });
     await homes.stop();
   });
 

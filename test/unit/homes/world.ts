@@ -191,6 +191,8 @@ export class TestNode implements Holders {
       { ...placement, copies: 2, pushDeadlineMs: WAIT_MS, paused: false },
     );
     this.homes = new Homes({
+      self: key.peerId,
+      isOwnClaim: () => false,
       log,
       leases,
       courier: lanes,
