@@ -158,6 +158,8 @@ export class Registration implements Part {
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
+        // Not even a word is taken: revoked while this node was off. Once may be a member list that is a moment behind.
+        if (failures > 1 && isDomainError(error, 'host/refused')) this.problem = error;
         this.deps.log.warn({ reason: describeError(error), failures }, 'not registered with the coordinator');
       }
       this.setRegistered(false);

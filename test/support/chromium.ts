@@ -3,7 +3,7 @@
  * that goes wrong in a page written down. Tests wait for answers of the server and for what the page shows; nothing here
  * sleeps. Rejected: a browser that Playwright downloads, because the Debian package is what every machine can have.
  */
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page, type Response } from 'playwright-core';
@@ -21,7 +21,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 /** Generous: two cores may be shared with a build. */
-export const PAGE_WAIT_MS = 15_000;
+export const PAGE_WAIT_MS = 45_000;
 
 /** What a page did not manage. `what` is one line, for the message of a failed test. */
 export interface PageProblem {
@@ -76,7 +76,7 @@ export class TestBrowser {
     this.profile.remove();
   }
 
-  /** Into GALAXY_SCREENSHOTS, or a temporary folder. Returns the path. */
+  /** Into the folder GALAXY_SCREENSHOTS, or `galaxy-screenshots` under the temporary one. Returns the path. */
   async screenshot(step: string, page = this.page): Promise<string> {
     const path = join(screenshotFolder(), `${this.name}-${step}.png`);
     await page.screenshot({ path });
@@ -122,10 +122,9 @@ export class TestBrowser {
   }
 }
 
-let folder: string | undefined;
-
+/** Always the same one, so that many runs do not fill the disk. */
 function screenshotFolder(): string {
-  folder ??= process.env.GALAXY_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), 'galaxy-screenshots-'));
+  const folder = process.env.GALAXY_SCREENSHOTS ?? join(tmpdir(), 'galaxy-screenshots');
   mkdirSync(folder, { recursive: true });
   return folder;
 }
