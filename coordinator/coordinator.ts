@@ -28,6 +28,7 @@ import { Invitations, type OpenInvitation } from './invitations.js';
 import { locate, openGeoDatabase, parseCidr, parseLocation, parseLocationTable } from './location.js';
 import { NAMESPACES } from './namespaces.js';
 import type { CoordinatorOptions } from './options.js';
+import { hasLeftLongAgo } from './peer.js';
 import { serveDirectory } from './peers/directory.js';
 import { relayHeartbeats } from './peers/gossip.js';
 import { serveHandover } from './peers/handover.js';
@@ -45,6 +46,8 @@ import { SignIn } from './sign-in.js';
 const NODE_VERSION_MIN = '0.1.0';
 const WAITING_PER_NODE_MAX = 1024;
 const DAY_MS = 24 * 3600 * 1000;
+/** Of nodes, in the status. */
+const PROBLEMS_MAX = 100;
 
 export interface CoordinatorDeps {
   /** Locked by the caller for this process. */
@@ -72,7 +75,8 @@ export interface Coordinator {
   /** The line to paste. `at`: 'LAT,LON'. */
   invite(invitation: { name: string; at?: string; days?: number }): Promise<{ line: string; expiresAt: number }>;
   invitations(): Promise<OpenInvitation[]>;
-  peers(): PeerListing;
+  /** Nodes that left long ago only when `all` is asked for. */
+  peers(all?: boolean): PeerListing;
   /** By PeerId or name. Final. Errors: `coordinator/no-such-peer`, `coordinator/peer-ambiguous`. */
   revoke(who: string, reason: string): Promise<{ peerId: string; name: string }>;
   status(): object;
@@ -143,9 +147,12 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
       new Sessions({ store, clock, random, signer: key, directory }, { sessionDays: options.sessionDays }),
     );
     const signIn = new SignIn({ directory, clock });
-    const invitations = new Invitations(
-      { store, clock, random, signer: key, counters, members, memberOps: (member) => registry.memberOps(member) },
-      { network },
+    const invitations = lifecycle.add(
+      'invitations',
+      new Invitations(
+        { store, clock, random, signer: key, counters, members, memberOps: (member) => registry.memberOps(member) },
+        { network },
+      ),
     );
 
     // Hosts: one for members, one for strangers.
@@ -178,31 +185,46 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
       { clock, random, fetch: deps.fetch ?? fetch },
       { allowPlainHttp: options.allowPlainHttp },
     );
-    const drains = new Drains(
-      {
-        registry,
-        directory,
-        counters,
-        store,
-        queries: new NetworkHolders({ host, repository, clock }),
-        signer: key,
-        clock,
-        random,
-        log,
-      },
-      { network, copies: options.copies },
+    const drains = lifecycle.add(
+      'drains',
+      new Drains(
+        {
+          registry,
+          directory,
+          counters,
+          store,
+          queries: new NetworkHolders({ host, repository, clock }),
+          signer: key,
+          clock,
+          random,
+          log,
+        },
+        { network, copies: options.copies, startGraceMs: options['liveness.startGraceMs'] },
+      ),
     );
     const agent = new TunnelAgent({ host, clock }, { streamsPerPeerMax: options['gateway.streamsPerNodeMax'] });
     const places = new Places({ placesMax: options['gateway.streamsPerNodeMax'], waitingMax: WAITING_PER_NODE_MAX });
     const networkUrl = (): string =>
       options.publicUrl?.replace(/\/$/, '') ?? door.address ?? `http://${options.listen}`;
-    const listing = (): PeerListing => ({
+    const listing = (all = false): PeerListing => ({
       network,
       now: clock.now(),
       repository: repository.usage(),
       copies: options.copies,
-      peers: registry.rows().map((row) => ({ ...row, accounts: directory.homes(row.peerId) })),
+      ...rowsOf(all),
     });
+    const rowsOf = (all: boolean): Pick<PeerListing, 'peers' | 'leftBefore'> => {
+      const rows = registry.rows();
+      const shown = all ? rows : rows.filter((row) => !hasLeftLongAgo(row, clock.now()));
+      return {
+        peers: shown.map((row) => ({
+          ...row,
+          accounts: directory.homes(row.peerId),
+          problem: registrations.problemOf(row.peerId),
+        })),
+        leftBefore: rows.length - shown.length,
+      };
+    };
     const status = () => {
       const rows = registry.rows();
       return {
@@ -210,9 +232,13 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
         version: packageVersion(),
         coordinator: key.peerId,
         now: clock.now(),
-        nodes: rows.filter((row) => row.state !== 'revoked').length,
+        nodes: rows.filter((row) => row.state !== 'revoked' && row.presence !== 'left').length,
         serving: rows.filter((row) => row.state === 'serving' && row.presence === 'alive').length,
         repository: repository.usage(),
+        problems: rows
+          .map(({ peerId, name }) => ({ name, problem: registrations.problemOf(peerId) }))
+          .filter(({ problem }) => problem !== null)
+          .slice(0, PROBLEMS_MAX),
       };
     };
     const gateway = new Gateway(
@@ -230,7 +256,7 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
       { networkUrl, trustedProxies, streamsPerClientMax: options['gateway.streamsPerClientMax'] },
     );
     const door = new HttpDoor(
-      { gateway, sessions, registry, status, pages: dashboardPages({ listing }) },
+      { gateway, sessions, registry, random, clock, status, pages: dashboardPages({ listing: () => listing() }) },
       { listen: options.listen },
     );
     const registrations = new Registrations(
@@ -249,7 +275,7 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
       const missing = heads.missing(account, await repository.accounts.vector(account));
       missing.delete(except);
       return [...missing]
-        .map(([peer, changes]) => ({ name: registry.get(peer)?.record.name ?? peer, changes }))
+        .map(([peer, lacks]) => ({ name: registry.get(peer)?.record.name ?? peer, ...lacks }))
         .slice(0, 64);
     };
     lifecycle.add('calls', {

@@ -3,13 +3,17 @@
  *
  * Names are unique by their lower-case form and claimed in one batch with the account, under a lock on the name, so two
  * claims at the same moment cannot both succeed. Only here is an epoch raised, and it is on disk before anyone sees it.
+ *
+ * A write that failed may have reached the disk all the same, and be seen only once the store was opened anew. So what it
+ * was about is unsure until a later write has gone through and the account was read again: nothing is done with it before,
+ * and whoever has to know of a new home is told of it then.
  * Accounts are never merged by e-mail: a second claim of an address is refused, whoever makes it.
  */
 import { z } from 'zod';
 import type { Clock } from '../protocol/runtime/clock.js';
 import { readJson, type Store, type StoreOp } from '../protocol/runtime/store.js';
+import type { Signer } from '../protocol/trust/identity.js';
 import { issueLease } from '../protocol/trust/lease.js';
-import type { Signer } from '../protocol/trust/signed.js';
 import { directoryErrors } from '../protocol/wire/calls/directory-errors.js';
 import { entityIdSchema } from '../protocol/wire/ids.js';
 import type { Counters } from './counters.js';
@@ -48,11 +52,15 @@ export interface HomeChange {
   epoch: number;
 }
 
+const UNSURE_MAX = 1000;
+
 export class Directory {
   private readonly locks = new Locks();
   /** Account → home: small, and asked synchronously by those who decide who may read what. */
   private readonly home = new Map<string, string>();
   private readonly counts = new Map<string, number>();
+  /** Account → the home that a failed write would have given it; each of them is being asked for. */
+  private readonly unsure = new Map<string, string>();
   private readonly listeners = new Set<(change: HomeChange) => void>();
 
   constructor(private readonly deps: { store: Store; clock: Clock; signer: Signer; counters: Counters }) {}
@@ -88,7 +96,7 @@ export class Directory {
         createdAt: this.deps.clock.now(),
         sessionsAfter: 0,
       };
-      await this.deps.store.commit([
+      await this.write(account, [
         op,
         accountOp(account),
         { ns: NAMESPACES.emails, key: fold(claim.email), value: claim.account },
@@ -101,7 +109,8 @@ export class Directory {
   }
 
   async byId(account: string): Promise<Account | undefined> {
-    return parseAccount(await this.deps.store.get(NAMESPACES.accounts, account));
+    if (this.unsure.has(account)) await this.makeSure(account);
+    return this.read(account);
   }
 
   /** By e-mail or public name, both case-insensitive. */
@@ -155,7 +164,7 @@ export class Directory {
         // Freeing the old name needs no lock: whoever claims it sees it taken until this batch is on disk.
         ops.push({ ns, key: fold(was), delete: true }, { ns, key: fold(is), value: id });
       }
-      await this.deps.store.commit(ops);
+      await this.write(after, ops);
       return after;
     });
   }
@@ -170,14 +179,13 @@ export class Directory {
       if (before.home !== from || from === to) return before;
       const { number: epoch, op } = this.deps.counters.nextEpoch();
       const after: Account = { ...before, home: to, epoch };
-      await this.deps.store.commit([
+      await this.write(after, [
         op,
         accountOp(after),
         { ns: NAMESPACES.homes, key: `${from}/${id}`, delete: true },
         homeOp(after),
       ]);
-      this.settle(id, to);
-      for (const listener of this.listeners) listener({ account: id, from, to, epoch });
+      this.moved(after);
       return after;
     });
   }
@@ -199,14 +207,51 @@ export class Directory {
     return this.home.get(account);
   }
 
-  /** How many accounts are at home on a node. */
+  /** How many accounts are at home on a node; one that may be is counted. */
   homes(peer: string): number {
-    return this.counts.get(peer) ?? 0;
+    let unsure = 0;
+    for (const [account, home] of this.unsure) if (home === peer && this.home.get(account) !== peer) unsure += 1;
+    return (this.counts.get(peer) ?? 0) + unsure;
   }
 
   onRehomed(listener: (change: HomeChange) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  private async write(account: Account, ops: readonly StoreOp[]): Promise<void> {
+    // A disk that stays full must not make this list grow with every claim that is tried.
+    const [oldest] = this.unsure.keys();
+    if (this.unsure.size >= UNSURE_MAX && oldest !== undefined) await this.makeSure(oldest);
+    try {
+      await this.deps.store.commit(ops);
+    } catch (error) {
+      this.unsure.set(account.account, account.home);
+      // A full disk stays full for a while; then it is tried when somebody next asks for the account.
+      await this.makeSure(account.account).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Memory as the disk has it. Throws while that cannot be known. */
+  private async makeSure(id: string): Promise<void> {
+    // What was written before this is visible after it, if it is ever to be.
+    await this.deps.store.commit([{ ns: NAMESPACES.meta, key: 'sure', value: '' }]);
+    const account = await this.read(id);
+    if (!this.unsure.delete(id) || account === undefined) return;
+    if (this.home.has(id)) this.moved(account);
+    else this.settle(id, account.home);
+  }
+
+  private moved({ account, home: to, epoch }: Account): void {
+    const from = this.home.get(account);
+    if (from === undefined || from === to) return;
+    this.settle(account, to);
+    for (const listener of this.listeners) listener({ account, from, to, epoch });
+  }
+
+  private async read(account: string): Promise<Account | undefined> {
+    return parseAccount(await this.deps.store.get(NAMESPACES.accounts, account));
   }
 
   private async required(id: string): Promise<Account> {

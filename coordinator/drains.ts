@@ -1,62 +1,55 @@
 /**
  * Drains as the coordinator sees them: it is the coordinator, not the leaver, that declares one complete.
  *
- *   announced → (accounts re-homed, one by one) → inventory sent, page by page → compared → receipt
+ *   announced → (accounts re-homed, one by one) → inventory sent, page by page → compared (comparison.ts) → receipt
  *
- * The comparison asks holders that serve now, each for everything it may hold, and reads whole chunks by chance to see
- * that what is held can also be read. Receipts are issued strictly one at a time, because two leavers could otherwise be
- * each other's second copy. The receipt and the state `drained` are one write.
+ * Receipts are issued strictly one at a time, because two leavers could otherwise be each other's second copy, and each
+ * looks once more whether everybody who counted still serves. The receipt and the state `drained` are one write.
  *
- * An announced drain lives in memory beside the state on disk: after a restart of the coordinator the node announces and
- * sends again.
+ * A drain is on disk: a coordinator that restarts goes on comparing where it was. An inventory that had not come whole is
+ * sent again, and a node that started anew announces and sends again.
  */
-import { merkleRoot } from '../protocol/blobs/inventory.js';
-import { chunkCount } from '../protocol/blobs/manifest.js';
-import { type Clock, startDeadline } from '../protocol/runtime/clock.js';
-import { describeError } from '../protocol/runtime/errors.js';
+import { Gate } from '../protocol/blobs/gate.js';
+import { MerkleTree } from '../protocol/blobs/inventory.js';
+import { type Clock, sleep } from '../protocol/runtime/clock.js';
+import { Background, type Part } from '../protocol/runtime/lifecycle.js';
 import type { Logger } from '../protocol/runtime/logger.js';
 import type { Random } from '../protocol/runtime/random.js';
 import type { Store } from '../protocol/runtime/store.js';
-import type { Signer } from '../protocol/trust/signed.js';
-import { type InventoryItem, inventoryLines } from '../protocol/wire/calls/handover.js';
+import { REPOSITORY_DOMAIN } from '../protocol/trust/credential.js';
+import type { Signer } from '../protocol/trust/identity.js';
+import {
+  type CompareAnswer,
+  INVENTORY_ITEMS_MAX,
+  INVENTORY_PAGES_MAX,
+  type InventoryItem,
+  inventoryLine,
+} from '../protocol/wire/calls/handover.js';
 import { handoverErrors } from '../protocol/wire/calls/handover-errors.js';
+import { type Compared, Comparison } from './comparison.js';
 import type { Counters } from './counters.js';
 import type { Directory } from './directory.js';
+import { type Holder, type HolderQueries, HolderQuestions } from './holder-questions.js';
+import { type DrainRecord, Inventories } from './inventories.js';
 import { Locks } from './locks.js';
 import { NAMESPACES } from './namespaces.js';
 import type { PeerRecord } from './peer.js';
-import { covers, judgeInventory, orderProblem, signReceipt, type Unsafe, verifyReceipt } from './receipts.js';
+import { orderProblem, RECEIPT_HOLDERS_MAX, signReceipt, verifyReceipt } from './receipts.js';
 import type { Registry } from './registry.js';
 
-/** How holders are asked: the door's, and the repository's own. */
-export interface HolderQueries {
-  /** Which of these it holds, complete. */
-  held(peer: string, ids: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
-  /** Reads one whole chunk and checks it against the blob's id; throws when it is wrong. */
-  checkChunk(peer: string, id: string, chunk: number, signal: AbortSignal): Promise<void>;
-  /** Segment key → last seq. */
-  vector(peer: string, account: string, signal: AbortSignal): Promise<Readonly<Record<string, number>>>;
-}
-
-export interface Holder {
-  peerId: string;
-  name: string;
-  /** The institution; the repository is one of its own. */
-  domain: string;
-}
-
 interface Drain {
-  /** The node's start that announced it; another start has another inventory. */
-  start: string;
-  copies: number;
-  items: InventoryItem[];
-  nextPage: number;
-  complete: boolean;
+  readonly record: DrainRecord;
+  comparison: Comparison;
+  /** Over the pages that came; undefined once they are all there. */
+  tree: MerkleTree | undefined;
 }
 
 export interface DrainsDeps {
-  registry: Registry;
-  directory: Directory;
+  registry: Pick<
+    Registry,
+    'find' | 'get' | 'list' | 'draining' | 'drainCancelled' | 'drainReopened' | 'drainedOp' | 'startedAtMs'
+  >;
+  directory: Pick<Directory, 'homes'>;
   counters: Counters;
   store: Store;
   queries: HolderQueries;
@@ -66,48 +59,86 @@ export interface DrainsDeps {
   log: Logger;
 }
 
-const ITEMS_MAX = 1_000_000;
-const UNSAFE_TOLD_MAX = 1000;
-/** One whole chunk by chance for so many blobs of a holder, at least one. */
-const BLOBS_PER_SAMPLE = 500;
-const SAMPLES_MAX = 20;
-const VECTORS_AT_ONCE = 16;
-const REPOSITORY_DOMAIN = 'the repository';
-/** Of one question to a holder; one that is slower does not count. */
-const QUESTION_MS = 15_000;
-const IDS_PER_QUESTION = 32_768;
-
-export interface Comparison {
-  receipt: string | null;
-  unsafe: { objects: number; bytes: number; first: Omit<Unsafe, 'bytes'>[] };
+export interface DrainsOptions {
+  network: string;
+  copies: number;
+  /** After a start, holders come back within this: nobody is missed before. */
+  startGraceMs: number;
 }
 
-export class Drains {
+/** Pages of all leavers that are compared at once: so many are in memory. */
+const PAGES_AT_ONCE = 4;
+/** The repository's blobs are what this very process's store says. */
+const OWN_STORE = 'own';
+
+export class Drains implements Part {
   private readonly drains = new Map<string, Drain>();
   private readonly locks = new Locks();
+  private readonly inventories: Inventories;
+  private readonly questions: HolderQuestions;
+  private readonly background: Background;
+  private readonly gate = new Gate(PAGES_AT_ONCE);
 
   constructor(
     private readonly deps: DrainsDeps,
-    private readonly options: { network: string; copies: number },
-  ) {}
-
-  /** Error: `handover/too-few-domains`. */
-  announce(peer: string, acceptCopies: number | undefined): { copies: number; domains: number; accounts: number } {
-    const copies = Math.min(acceptCopies ?? this.options.copies, this.options.copies);
-    const domains = new Set(this.holders(peer).map(({ domain }) => domain)).size;
-    if (domains < copies) throw handoverErrors('too-few-domains', { domains, copies });
-    const { record } = this.deps.registry.find(peer);
-    if (record.state === 'joined') throw handoverErrors('not-registered');
-    if (record.state !== 'drained') this.deps.registry.draining(peer);
-    const before = this.drains.get(peer);
-    const start = startOf(record);
-    if (before?.start === start) before.copies = copies;
-    else this.drains.set(peer, { start, copies, items: [], nextPage: 0, complete: false });
-    return { copies, domains, accounts: this.deps.directory.homes(peer) };
+    private readonly options: DrainsOptions,
+  ) {
+    this.inventories = new Inventories(deps);
+    this.questions = new HolderQuestions(deps);
+    this.background = new Background(deps);
   }
 
-  cancel(peer: string): void {
-    this.drains.delete(peer);
+  /** After the registry: what was announced before a restart is announced still. */
+  async start(): Promise<void> {
+    for await (const [peer, record] of this.inventories.all()) {
+      const known = this.deps.registry.get(peer)?.record;
+      if (known?.state !== 'draining' || startOf(known) !== record.start) {
+        await this.inventories.forget(peer);
+        continue;
+      }
+      if (!record.complete) {
+        await this.inventories.clear(peer);
+        Object.assign(record, empty());
+      }
+      this.deps.registry.draining(peer);
+      await this.add(peer, record).comparison.load();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.background.stop();
+  }
+
+  /** Errors: `handover/too-few-domains`, `handover/not-registered`. */
+  announce(
+    peer: string,
+    acceptCopies: number | undefined,
+  ): Promise<{ copies: number; domains: number; accounts: number }> {
+    return this.inTurn(peer, async () => {
+      const copies = Math.min(acceptCopies ?? this.options.copies, this.options.copies);
+      const domains = new Set(this.holders(peer).map(({ domain }) => domain)).size;
+      if (domains < copies) throw handoverErrors('too-few-domains', { domains, copies });
+      const { record } = this.deps.registry.find(peer);
+      if (record.state === 'joined') throw handoverErrors('not-registered');
+      if (record.state !== 'drained') this.deps.registry.draining(peer);
+      const start = startOf(record);
+      const before = this.drains.get(peer);
+      if (before?.record.start === start) {
+        before.record.copies = copies;
+        await this.inventories.save(peer, before.record);
+      } else {
+        before?.comparison.stop();
+        await this.inventories.clear(peer);
+        const fresh: DrainRecord = { start, copies, ...empty() };
+        await this.inventories.save(peer, fresh);
+        this.add(peer, fresh);
+      }
+      return { copies, domains, accounts: this.deps.directory.homes(peer) };
+    });
+  }
+
+  async cancel(peer: string): Promise<void> {
+    this.drop(peer);
     this.deps.registry.drainCancelled(peer);
   }
 
@@ -117,164 +148,182 @@ export class Drains {
   }
 
   /** Errors: `handover/not-draining`, `handover/inventory-order`, `handover/inventory-too-large`. */
-  addPage(peer: string, page: number, items: readonly InventoryItem[], last: boolean): number {
-    const drain = this.required(peer);
-    if (page === 0) Object.assign(drain, { items: [], nextPage: 0, complete: false });
-    if (page !== drain.nextPage || drain.complete) {
-      throw handoverErrors('inventory-order', { reason: `page ${page} came where page ${drain.nextPage} was due` });
-    }
-    const problem = orderProblem(drain.items.at(-1), items);
-    if (problem !== undefined) throw handoverErrors('inventory-order', { reason: problem });
-    if (drain.items.length + items.length > ITEMS_MAX) throw handoverErrors('inventory-too-large', { max: ITEMS_MAX });
-    for (const item of items) drain.items.push(item);
-    drain.nextPage++;
-    drain.complete = last;
-    return drain.items.length;
-  }
-
-  /** Errors: `handover/not-draining`, `handover/accounts-left`, `handover/inventory-order`. */
-  receipt(peer: string, root: string, signal: AbortSignal): Promise<Comparison> {
-    return this.locks.hold(['receipt'], () => this.compare(peer, root, signal));
-  }
-
-  private async compare(peer: string, root: string, signal: AbortSignal): Promise<Comparison> {
-    const { registry, directory, counters, store, signer, clock } = this.deps;
-    const { record, location } = registry.find(peer);
-    const nothing = { objects: 0, bytes: 0, first: [] };
-    if (record.state === 'drained') {
-      const issued = await this.issued(record, root);
-      if (issued !== undefined) return { receipt: issued, unsafe: nothing };
-      // What is there now is not what the receipt speaks of: the node announces and sends anew.
-      this.drains.delete(peer);
-      registry.drainReopened(peer);
-      throw handoverErrors('not-draining');
-    }
-    const drain = this.required(peer);
-    const { items, copies, complete } = drain;
-    if (!complete) throw handoverErrors('inventory-order', { reason: 'the last page has not come' });
-    const computed = Buffer.from(merkleRoot(inventoryLines(items))).toString('hex');
-    if (computed !== root) throw handoverErrors('inventory-order', { reason: 'it is not what the node computed' });
-    const left = directory.homes(peer);
-    if (left > 0) throw handoverErrors('accounts-left', { count: left });
-
-    const found = new Map<InventoryItem, Set<string>>(items.map((item) => [item, new Set()]));
-    const holders: Holder[] = [];
-    let sampled = 0;
-    for (const holder of this.holders(peer)) {
-      try {
-        // Whoever is asked later is asked only for what still lacks copies; the repository is here and comes first.
-        const lacking = items.filter((item) => (found.get(item)?.size ?? 0) < copies);
-        if (lacking.length === 0) break;
-        const asked = await this.ask(holder, lacking, found, signal);
-        sampled += asked.sampled;
-        if (asked.any) holders.push(holder);
-      } catch (error) {
-        signal.throwIfAborted();
-        this.deps.log.warn(
-          { peer: holder.peerId, reason: describeError(error) },
-          'a holder does not count for a drain',
-        );
+  addPage(peer: string, page: number, items: readonly InventoryItem[], last: boolean): Promise<number> {
+    return this.inTurn(peer, async () => {
+      const drain = this.required(peer);
+      const { record } = drain;
+      // Its answer was lost: it is here.
+      if (page === record.pages - 1 && last === record.complete && (await this.isSame(peer, page, items))) {
+        return record.accounts + record.blobs;
       }
+      if (page === 0) return this.addTo(peer, await this.begun(peer, drain), items, last);
+      if (page !== record.pages || record.complete || drain.tree === undefined) {
+        throw handoverErrors('inventory-order', { reason: `page ${page} came where page ${record.pages} was due` });
+      }
+      return this.addTo(peer, drain, items, last);
+    });
+  }
+
+  /**
+   * Begins the comparison, or says how far it is. Errors: `handover/not-draining`, `handover/accounts-left`,
+   * `handover/inventory-order`.
+   */
+  async compare(peer: string, root: string, round: number): Promise<CompareAnswer> {
+    const issued = await this.issued(peer, root);
+    if (issued !== undefined) {
+      const { accounts, blobs, bytes } = verifyReceipt(issued).receipt;
+      const all = { objects: accounts + blobs, bytes };
+      return { state: 'safe', checked: all, total: all, missing: { objects: 0, bytes: 0, first: [] } };
     }
-    // Holders were asked for minutes: what was compared must still be what is declared safe. No wait from here to the
-    // commit.
-    signal.throwIfAborted();
-    if (this.required(peer) !== drain || registry.find(peer).record.state !== 'draining') {
-      throw handoverErrors('not-draining');
-    }
-    if (drain.items !== items || !drain.complete || drain.copies !== copies) {
-      throw handoverErrors('inventory-order', { reason: 'it changed while it was compared' });
-    }
-    const arrived = directory.homes(peer);
-    if (arrived > 0) throw handoverErrors('accounts-left', { count: arrived });
-    const judged = judgeInventory(items, (item) => found.get(item) ?? new Set(), copies);
-    if (judged.unsafe.length > 0) {
-      return {
-        receipt: null,
-        unsafe: {
-          objects: judged.unsafe.length,
-          bytes: judged.unsafe.reduce((sum, { bytes }) => sum + bytes, 0),
-          first: judged.unsafe.slice(0, UNSAFE_TOLD_MAX).map(({ kind, id, reason }) => ({ kind, id, reason })),
-        },
-      };
-    }
-    const blobs = items.filter(({ kind }) => kind === 'blob');
+    const { comparison } = this.whole(peer, root);
+    await comparison.begin(round);
+    return comparison.answer();
+  }
+
+  /** Errors: those of `compare`, and `handover/not-compared`. */
+  receipt(peer: string, root: string): Promise<string> {
+    return this.locks.hold(['receipt'], () => this.issue(peer, root));
+  }
+
+  private async issue(peer: string, root: string): Promise<string> {
+    const { registry, store } = this.deps;
+    const issued = await this.issued(peer, root);
+    if (issued !== undefined) return issued;
+    const drain = this.whole(peer, root);
+    const serving = new Set(this.holders(peer).map(({ peerId }) => peerId));
+    // What was compared must still be what is declared safe. No wait from here to the commit.
+    const compared = drain.comparison.safeNow((holder) => serving.has(holder));
+    if (compared === undefined || registry.get(peer)?.record.state !== 'draining') throw handoverErrors('not-compared');
+    const { number, op, text } = this.signed(peer, drain.record, compared);
+    const drained = registry.drainedOp(peer, String(number));
+    await store.commit([op, { ns: NAMESPACES.receipts, key: String(number), value: text }, drained.op]);
+    const isDrained = drained.done();
+    if (this.drains.get(peer) === drain) this.drop(peer);
+    // Started anew while this was written: the receipt speaks of the start before, and is given to nobody.
+    if (!isDrained) throw handoverErrors('not-draining');
+    return text;
+  }
+
+  private signed(peer: string, record: DrainRecord, compared: Compared) {
+    const { registry, counters, signer, clock } = this.deps;
+    const { record: known, location } = registry.find(peer);
+    const { accounts, blobs, bytes, copies, root } = record;
+    const domains = new Map(this.holders(peer).map((holder) => [holder.peerId, holder]));
     const { number, op } = counters.nextReceipt();
-    const receipt = signReceipt(signer, {
+    const text = signReceipt(signer, {
       number,
       network: this.options.network,
       node: peer,
-      name: record.name,
+      name: known.name,
       location: location ?? null,
-      boot: record.last?.boot ?? 0,
-      accounts: items.length - blobs.length,
-      blobs: blobs.length,
-      bytes: blobs.reduce((sum, { bytes }) => sum + bytes, 0),
+      boot: known.last?.boot ?? 0,
+      accounts,
+      blobs,
+      bytes,
       copiesAsked: copies,
-      copiesLeast: judged.copiesLeast,
+      copiesLeast: accounts + blobs === 0 ? copies : compared.copiesLeast,
       root,
-      holders,
-      sampled,
+      holders: compared.holders.slice(0, RECEIPT_HOLDERS_MAX).map((peerId) => {
+        const { name = '', domain = '' } = domains.get(peerId) ?? {};
+        return { peerId, name, domain };
+      }),
+      sampled: compared.sampled,
       issuedAt: clock.now(),
     });
-    const drained = registry.drainedOp(peer, String(number));
-    await store.commit([op, { ns: NAMESPACES.receipts, key: String(number), value: receipt }, drained.op]);
-    const isDrained = drained.done();
-    if (this.drains.get(peer) === drain) this.drains.delete(peer);
-    // Started anew while this was written: the receipt speaks of the start before, and is given to nobody.
-    if (!isDrained) throw handoverErrors('not-draining');
-    return { receipt, unsafe: nothing };
+    return { number, op, text };
   }
 
-  /** Marks what the holder has. Nothing of it counts when a sample is wrong. */
-  private async ask(
-    holder: Holder,
-    items: readonly InventoryItem[],
-    found: ReadonlyMap<InventoryItem, Set<string>>,
-    signal: AbortSignal,
-  ): Promise<{ any: boolean; sampled: number }> {
-    const { queries, random } = this.deps;
-    const has: InventoryItem[] = [];
-    const blobs = items.filter(({ kind }) => kind === 'blob');
-    const held = new Set<string>();
-    for (let first = 0; first < blobs.length; first += IDS_PER_QUESTION) {
-      const ids = blobs.slice(first, first + IDS_PER_QUESTION).map(({ id }) => id);
-      for (const id of await this.inTime(signal, (limit) => queries.held(holder.peerId, ids, limit))) held.add(id);
+  /** Page 0 begins a new inventory. */
+  private async begun(peer: string, before: Drain): Promise<Drain> {
+    before.comparison.stop();
+    const { start, copies } = before.record;
+    // Not in use while the old pages go.
+    const record = { start, copies, ...empty() };
+    const drain = this.add(peer, record);
+    await this.inventories.save(peer, record);
+    await this.inventories.clear(peer);
+    return drain;
+  }
+
+  private async addTo(peer: string, drain: Drain, items: readonly InventoryItem[], last: boolean): Promise<number> {
+    const { record, tree } = drain;
+    const problem = orderProblem(record.last, items);
+    if (problem !== undefined) throw handoverErrors('inventory-order', { reason: problem });
+    const total = record.accounts + record.blobs + items.length;
+    if (total > INVENTORY_ITEMS_MAX || record.pages >= INVENTORY_PAGES_MAX) {
+      throw handoverErrors('inventory-too-large', { max: INVENTORY_ITEMS_MAX });
     }
-    const heldBlobs = blobs.filter(({ id }) => held.has(id));
-    const samples = Math.min(SAMPLES_MAX, Math.ceil(heldBlobs.length / BLOBS_PER_SAMPLE));
-    for (let sample = 0; sample < samples; sample++) {
-      const { id, bytes } = heldBlobs[Math.floor(random.float() * heldBlobs.length)] as InventoryItem;
-      const chunk = Math.floor(random.float() * chunkCount(bytes));
-      await this.inTime(signal, (limit) => queries.checkChunk(holder.peerId, id, chunk, limit));
-    }
-    has.push(...heldBlobs);
-    const accounts = items.filter(({ kind }) => kind === 'account').values();
-    // One question without an answer ends the others: such a holder would cost its deadline for each account.
-    const silent = new AbortController();
-    const asked = AbortSignal.any([signal, silent.signal]);
-    const asking = Array.from({ length: VECTORS_AT_ONCE }, async () => {
-      for (const item of accounts) {
-        // A holder that follows other accounts does not serve this one: that is no fault of it.
-        const question = this.inTime(asked, (limit) => queries.vector(holder.peerId, item.id, limit));
-        const vector = await question.catch((error: unknown) => {
-          signal.throwIfAborted();
-          if (asked.aborted || isTimeout(error)) throw error;
-          this.deps.log.debug({ peer: holder.peerId, account: item.id, err: error }, 'no vector of an account');
-          return undefined;
-        });
-        if (vector !== undefined && covers(vector, item.vector ?? {})) has.push(item);
-      }
-    });
+    if (tree === undefined) throw handoverErrors('inventory-order', { reason: 'it is complete' });
+    const accounts = items.filter(({ kind }) => kind === 'account').length;
+    const end = items.at(-1) ?? record.last;
+    const next: DrainRecord = {
+      ...record,
+      pages: record.pages + 1,
+      accounts: record.accounts + accounts,
+      blobs: record.blobs + items.length - accounts,
+      bytes: items.reduce((sum, { bytes }) => sum + bytes, record.bytes),
+      complete: last,
+      // Its vector is not needed for the order.
+      ...(end === undefined ? {} : { last: { kind: end.kind, id: end.id, bytes: 0 } }),
+    };
+    for (const item of items) tree.add(inventoryLine(item));
+    if (last) next.root = tree.rootHex();
     try {
-      await Promise.all(asking);
+      await this.inventories.addPage(peer, record.pages, items, next);
     } catch (error) {
-      silent.abort(error);
-      await Promise.allSettled(asking);
+      // The tree has run ahead of the disk: it is sent again from the start.
+      drain.tree = undefined;
       throw error;
     }
-    for (const item of has) found.get(item)?.add(holder.domain);
-    return { any: has.length > 0, sampled: samples };
+    // Called off, or announced by another start, while it was written.
+    if (this.drains.get(peer) !== drain) throw handoverErrors('not-draining');
+    Object.assign(record, next);
+    if (last) drain.tree = undefined;
+    return total;
+  }
+
+  private async isSame(peer: string, page: number, items: readonly InventoryItem[]): Promise<boolean> {
+    return JSON.stringify(await this.inventories.page(peer, page)) === JSON.stringify(items);
+  }
+
+  private add(peer: string, record: DrainRecord): Drain {
+    const isCurrent = () => this.drains.get(peer) === drain && this.isOfThisStart(peer, drain);
+    const comparison = new Comparison(
+      {
+        inventories: this.inventories,
+        questions: this.questions,
+        holders: () => this.holders(peer),
+        counts: (holder) => this.counts(holder),
+        isCurrent,
+        settled: (signal) => this.settled(signal),
+        gate: this.gate,
+        background: this.background,
+        log: this.deps.log,
+      },
+      peer,
+      record,
+    );
+    const drain: Drain = { record, comparison, tree: record.complete ? undefined : new MerkleTree() };
+    this.drains.set(peer, drain);
+    return drain;
+  }
+
+  private drop(peer: string): void {
+    const drain = this.drains.get(peer);
+    if (drain === undefined) return;
+    drain.comparison.stop();
+    this.drains.delete(peer);
+    this.background.run('forget an inventory', () =>
+      this.inTurn(peer, async () => {
+        if (!this.drains.has(peer)) await this.inventories.forget(peer);
+      }),
+    );
+  }
+
+  private async settled(signal: AbortSignal): Promise<void> {
+    const { clock, registry } = this.deps;
+    const waitMs = registry.startedAtMs + this.options.startGraceMs - clock.now();
+    if (waitMs > 0) await sleep(clock, Math.min(waitMs, this.options.startGraceMs), signal);
   }
 
   /** Who may be asked now: nodes that serve and answer, and the repository. */
@@ -283,50 +332,78 @@ export class Drains {
     const nodes = registry
       .list()
       .filter((peer) => peer.record.state === 'serving' && peer.routable && peer.record.peerId !== leaver)
-      .map(({ record: { peerId, name } }) => ({ peerId, name, domain: name }));
+      .map(({ record: { peerId, name, last } }) => ({ peerId, name, domain: name, storeId: last?.storeId ?? '' }));
     const domain = registry.get(leaver)?.record.name;
-    const repository = { peerId: signer.peerId, name: REPOSITORY_DOMAIN, domain: REPOSITORY_DOMAIN };
+    const repository = {
+      peerId: signer.peerId,
+      name: REPOSITORY_DOMAIN,
+      domain: REPOSITORY_DOMAIN,
+      storeId: OWN_STORE,
+    };
     // Another machine of the same institution goes down with it.
     return [repository, ...nodes.filter((node) => node.domain !== domain)];
   }
 
-  private required(peer: string): Drain {
-    const drain = this.drains.get(peer);
-    const record = this.deps.registry.get(peer)?.record;
-    if (drain === undefined || record === undefined || drain.start !== startOf(record)) {
-      this.drains.delete(peer);
-      throw handoverErrors('not-draining');
+  /** Out of reach for a moment is not gone; a receipt waits for it all the same. */
+  private counts({ peerId, storeId }: { peerId: string; storeId: string }): boolean {
+    if (peerId === this.deps.signer.peerId) return true;
+    const peer = this.deps.registry.get(peerId);
+    return peer?.record.state === 'serving' && peer.presence !== 'dead' && peer.record.last?.storeId === storeId;
+  }
+
+  /** The drain, with all of its inventory, as the node computed it, and without accounts. */
+  private whole(peer: string, root: string): Drain {
+    const drain = this.required(peer);
+    if (!drain.record.complete) throw handoverErrors('inventory-order', { reason: 'the last page has not come' });
+    if (drain.record.root !== root) {
+      throw handoverErrors('inventory-order', { reason: 'it is not what the node computed' });
     }
+    const left = this.deps.directory.homes(peer);
+    if (left > 0) throw handoverErrors('accounts-left', { count: left });
     return drain;
   }
 
-  /** The receipt of a drained node when it speaks of this very inventory, in this very start. */
-  private async issued({ receipt: number, last }: PeerRecord, root: string): Promise<string | undefined> {
-    if (number === undefined) return undefined;
-    const bytes = await this.deps.store.get(NAMESPACES.receipts, number);
-    if (bytes === undefined) return undefined;
-    const text = Buffer.from(bytes).toString('utf8');
-    const { receipt } = verifyReceipt(text, this.deps.signer.peerId);
-    return receipt.root === root && receipt.boot === (last?.boot ?? 0) ? text : undefined;
+  private required(peer: string): Drain {
+    const drain = this.drains.get(peer);
+    if (drain !== undefined && this.isOfThisStart(peer, drain)) return drain;
+    this.drop(peer);
+    throw handoverErrors('not-draining');
   }
 
-  private async inTime<T>(signal: AbortSignal, question: (limit: AbortSignal) => Promise<T>): Promise<T> {
-    const limit = startDeadline(this.deps.clock, QUESTION_MS, signal);
-    try {
-      return await question(limit.signal);
-    } catch (error) {
-      // Whatever broke because of the deadline: what counts is that there was no answer in time.
-      throw limit.signal.aborted ? limit.signal.reason : error;
-    } finally {
-      limit.cancel();
-    }
+  private isOfThisStart(peer: string, { record }: Drain): boolean {
+    const known = this.deps.registry.get(peer)?.record;
+    return known !== undefined && record.start === startOf(known);
   }
+
+  /**
+   * The receipt of a drained node when it speaks of this very inventory, in this very start; of another one, the node is
+   * draining again, and announces and sends anew. Error: `handover/not-draining`.
+   */
+  private async issued(peer: string, root: string): Promise<string | undefined> {
+    const { registry, store, signer } = this.deps;
+    const { state, receipt: number, last } = registry.find(peer).record;
+    if (state !== 'drained') return undefined;
+    const bytes = number === undefined ? undefined : await store.get(NAMESPACES.receipts, number);
+    const text = bytes === undefined ? '' : Buffer.from(bytes).toString('utf8');
+    if (text !== '') {
+      const { receipt } = verifyReceipt(text, signer.peerId);
+      if (receipt.root === root && receipt.boot === (last?.boot ?? 0)) return text;
+    }
+    this.drop(peer);
+    registry.drainReopened(peer);
+    throw handoverErrors('not-draining');
+  }
+
+  /** What changes the stored list of one leaver happens one after the other. */
+  private inTurn<T>(peer: string, work: () => Promise<T>): Promise<T> {
+    return this.locks.hold([`drain/${peer}`], work);
+  }
+}
+
+function empty() {
+  return { pages: 0, complete: false, root: '', accounts: 0, blobs: 0, bytes: 0, last: undefined, round: 0, wrong: {} };
 }
 
 function startOf({ last }: PeerRecord): string {
   return last === undefined ? '' : `${last.boot} ${last.bootNonce}`;
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError';
 }

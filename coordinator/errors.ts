@@ -37,6 +37,16 @@ export const coordinatorErrors = defineErrors('coordinator', {
     say: 'Several members are called "{peer}".',
     mend: 'Name one by its PeerId.',
   },
+  'reserved-name': {
+    kind: 'bad-request',
+    say: 'No institution can be called "{name}": that is the coordinator\'s own store.',
+    mend: 'Choose another name.',
+  },
+  'too-many-invitations': {
+    kind: 'too-many',
+    say: 'There are {max} invitations already.',
+    mend: 'Wait: each is forgotten 30 days after it was used or has expired.',
+  },
   'numbers-exhausted': {
     kind: 'unavailable',
     say: 'All {max} node numbers are used; they are never used again.',
@@ -81,9 +91,14 @@ export const gatewayErrors = defineErrors('gateway', {
     say: 'The sign-in link is not valid any more.',
     mend: 'Sign in again.',
   },
+  'other-browser': {
+    kind: 'forbidden',
+    say: 'This sign-in was not begun in this browser, and nothing was changed by it.',
+    mend: 'Sign in here yourself. If you came by a link that somebody sent you, do not use it again. Signing in needs cookies.',
+  },
   'bad-parameter': {
     kind: 'bad-request',
-    say: 'Parameter "{parameter}" is not valid: {reason}.',
+    say: '{parameter} {reason}.',
     mend: "Open the network's address again.",
   },
   'bad-target': {

@@ -4,17 +4,23 @@
  * Taking one is atomic: the invitation, the node number, the peer's record and the credential are decided under a lock
  * on the invitation and stored before the credential leaves. The same PeerId presenting the same invitation again gets
  * the same credential, because the first answer may have been lost on its way.
+ *
+ * One that was used or has expired is kept for 30 days more, so that whoever presents it is told why it is refused; then
+ * it is unknown.
  */
 import { z } from 'zod';
-import type { Clock } from '../protocol/runtime/clock.js';
+import type { Cancel, Clock } from '../protocol/runtime/clock.js';
+import type { Part } from '../protocol/runtime/lifecycle.js';
 import { type Random, randomHex } from '../protocol/runtime/random.js';
 import { readJson, type Store, type StoreOp } from '../protocol/runtime/store.js';
-import { issueCredential } from '../protocol/trust/credential.js';
+import { issueCredential, REPOSITORY_DOMAIN } from '../protocol/trust/credential.js';
+import type { Signer } from '../protocol/trust/identity.js';
 import { issueInvitation, secretHash } from '../protocol/trust/invitation.js';
 import type { MemberList } from '../protocol/trust/members.js';
-import type { Signer } from '../protocol/trust/signed.js';
 import { joinErrors } from '../protocol/wire/calls/join-errors.js';
 import type { Counters } from './counters.js';
+import { fold } from './directory.js';
+import { coordinatorErrors } from './errors.js';
 import type { LatLon } from './location.js';
 import { Locks } from './locks.js';
 import { NAMESPACES } from './namespaces.js';
@@ -27,6 +33,11 @@ const stored = z.object({
   used: z.object({ peerId: z.string(), at: z.number(), nodeNumber: z.number(), credential: z.string() }).optional(),
 });
 type Stored = z.output<typeof stored>;
+
+const KEPT_MS = 30 * 24 * 3600 * 1000;
+const PRUNE_EVERY_MS = 24 * 3600 * 1000;
+const INVITATIONS_MAX = 10_000;
+const PRUNED_AT_ONCE = 1000;
 
 export interface Redeemed {
   credential: string;
@@ -56,21 +67,41 @@ export interface InvitationsDeps {
   memberOps: (peer: { peerId: string; name: string; nodeNumber: number }) => StoreOp[];
 }
 
-export class Invitations {
+export class Invitations implements Part {
   private readonly locks = new Locks();
+  private cancel: Cancel | undefined;
 
   constructor(
     private readonly deps: InvitationsDeps,
     private readonly options: { network: string },
   ) {}
 
-  /** The line to paste. */
+  async start(): Promise<void> {
+    await this.prune();
+    this.cancel = this.deps.clock.every(PRUNE_EVERY_MS, () => {
+      // It is done again tomorrow.
+      this.prune().catch(() => {});
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.cancel?.();
+    await this.locks.hold(['prune'], async () => {});
+  }
+
+  /** The line to paste. Errors: `coordinator/reserved-name`, `coordinator/too-many-invitations`. */
   async create(invitation: {
     name: string;
     location: LatLon | null;
     lifeMs: number;
     lobby: readonly string[];
   }): Promise<{ line: string; expiresAt: number }> {
+    if (fold(invitation.name) === fold(REPOSITORY_DOMAIN)) {
+      throw coordinatorErrors('reserved-name', { name: REPOSITORY_DOMAIN });
+    }
+    if ((await this.prune()) >= INVITATIONS_MAX) {
+      throw coordinatorErrors('too-many-invitations', { max: INVITATIONS_MAX });
+    }
     const secret = randomHex(this.deps.random, 16);
     const now = this.deps.clock.now();
     const expiresAt = now + invitation.lifeMs;
@@ -132,6 +163,25 @@ export class Invitations {
       list.push({ id: key.slice(0, 8), name, createdAt, expiresAt, ...(used ? { usedBy: used.peerId } : {}) });
     }
     return list.sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  /** Forgets what was used or has expired long ago; how many are left. */
+  private prune(): Promise<number> {
+    return this.locks.hold(['prune'], async () => {
+      const before = this.deps.clock.now() - KEPT_MS;
+      let left = 0;
+      let gone: StoreOp[] = [];
+      for await (const [key, value] of this.deps.store.iterate(NAMESPACES.invitations)) {
+        const { used, expiresAt } = stored.parse(readJson(value));
+        if ((used?.at ?? expiresAt) >= before) left += 1;
+        else gone.push({ ns: NAMESPACES.invitations, key, delete: true });
+        if (gone.length < PRUNED_AT_ONCE) continue;
+        await this.deps.store.commit(gone);
+        gone = [];
+      }
+      await this.deps.store.commit(gone);
+      return left;
+    });
   }
 
   private async read(key: string): Promise<Stored | undefined> {

@@ -20,6 +20,10 @@ export const NAMESPACES = {
   homes: 'homes',
   /** Ids of single-use tokens, until they would have expired. */
   spent: 'spent',
+  /** Drains under way; see inventories.ts. */
+  drains: 'drains',
+  inventories: 'inventories',
+  comparisons: 'comparisons',
   /** Receipt id → signed receipt. */
   receipts: 'receipts',
 } as const;

@@ -62,6 +62,8 @@ export const storedPeer = z.object({
   version: z.string(),
   capacityBytes: z.number(),
   receipt: z.string().optional(),
+  /** When it got that. */
+  leftAt: z.number().optional(),
 });
 export type PeerRecord = z.output<typeof storedPeer>;
 
@@ -99,12 +101,22 @@ export interface PeerRow {
   urlVerified: boolean;
   urlReason: string;
   lastHeardMs: number | null;
+  /** Of a drained node: the number of its receipt, and when it got it. */
+  receipt: string | null;
+  leftAtMs: number | null;
   slots: number;
   queued: number;
   running: number;
   freeBytes: number;
   atRiskBytes: number;
   version: string;
+}
+
+/** Nodes that left are listed for so long. */
+export const LEFT_SHOWN_MS = 30 * 24 * 3600 * 1000;
+
+export function hasLeftLongAgo({ presence, leftAtMs }: Pick<PeerRow, 'presence' | 'leftAtMs'>, now: number): boolean {
+  return presence === 'left' && now - (leftAtMs ?? 0) >= LEFT_SHOWN_MS;
 }
 
 export function assertExit(from: PeerState, to: PeerState): void {
@@ -142,6 +154,8 @@ export function rowOf(peer: Peer): PeerRow {
     urlVerified: peer.url.verified,
     urlReason: peer.url.reason,
     lastHeardMs: peer.lastHeardMs ?? null,
+    receipt: peer.record.receipt ?? null,
+    leftAtMs: peer.record.leftAt ?? null,
     slots: peer.load?.slots ?? 0,
     queued: peer.load?.queued ?? 0,
     running: peer.load?.running ?? 0,

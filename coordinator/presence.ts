@@ -6,10 +6,13 @@
  * - alive: registered and heard; or its stream broke a moment ago and the one redial has not been answered.
  * - unroutable: its stream broke and the redial failed, or it is silent. Cheap and reversible: it gets no requests.
  * - dead: so for `deadMs`. Its users may be given new homes (rehome.ts).
+ * - left: drained, with its receipt, and its process has ended as it should. Nobody waits for it.
  */
-export type Presence = 'away' | 'alive' | 'unroutable' | 'dead';
+export type Presence = 'away' | 'alive' | 'unroutable' | 'dead' | 'left';
 
 export interface Heard {
+  /** It was drained; the number of its receipt. */
+  receipt?: string;
   /** A registration stream is open. */
   open: boolean;
   lastHeardMs?: number;
@@ -37,6 +40,10 @@ export interface PresenceVerdict {
 
 export function presenceOf(heard: Heard, nowMs: number, rules: PresenceRules): PresenceVerdict {
   const { silentMs, loopLateMs } = rules;
+  if (heard.receipt !== undefined && !heard.open) {
+    const lostAtMs = heard.closedAtMs ?? rules.startedAtMs;
+    return { presence: 'left', lostAtMs, reason: `it was drained (receipt ${heard.receipt}) and has left` };
+  }
   if (heard.lastHeardMs === undefined) {
     const lostAtMs = rules.startedAtMs;
     return { presence: 'away', lostAtMs, reason: 'it has not registered since the coordinator started' };

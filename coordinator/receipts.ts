@@ -6,12 +6,14 @@
 import { z } from 'zod';
 import { isDomainError } from '../protocol/runtime/errors.js';
 import { locationSchema, nameSchema, networkSchema } from '../protocol/trust/credential.js';
-import { peerIdSchema } from '../protocol/trust/identity.js';
-import { openToken, type Signer, signToken } from '../protocol/trust/signed.js';
+import { peerIdSchema, type Signer } from '../protocol/trust/identity.js';
+import { openToken, signToken } from '../protocol/trust/signed.js';
 import { type InventoryItem, RECEIPT_KIND } from '../protocol/wire/calls/handover.js';
 import { handoverErrors } from '../protocol/wire/calls/handover-errors.js';
 
 const count = z.number().int().nonnegative();
+/** Named in a receipt, which has to fit a message. */
+export const RECEIPT_HOLDERS_MAX = 256;
 
 export const receiptSchema = z.object({
   number: z.number().int().positive(),

@@ -77,6 +77,7 @@ export class Registry {
     for await (const [peerId, value] of this.deps.store.iterate(NAMESPACES.peers)) {
       this.put(peerId, storedPeer.parse(readJson(value)));
     }
+    for (const entry of this.peers.values()) this.judge(entry);
     this.sync([...this.peers.keys(), ...this.deps.members.list().map((credential) => credential.peerId)]);
     this.unsubscribe = this.deps.members.onChange(({ peers }) => this.sync(peers));
     this.lastSweepMs = this.deps.clock.monotonic();
@@ -228,7 +229,8 @@ export class Registry {
   drainedOp(peerId: string, receipt: string): { op: StoreOp; done: () => boolean } {
     const entry = this.required(peerId);
     assertExit(entry.record.state, 'drained');
-    const record: PeerRecord = { ...entry.record, state: 'drained', receipt };
+    const leftAt = this.deps.clock.now();
+    const record: PeerRecord = { ...entry.record, state: 'drained', receipt, leftAt };
     return {
       op: this.op(record),
       done: () => {
@@ -239,7 +241,8 @@ export class Registry {
           this.persist(entry);
           return false;
         }
-        entry.record = { ...entry.record, state: 'drained', receipt };
+        entry.record = { ...entry.record, state: 'drained', receipt, leftAt };
+        this.judge(entry);
         this.deps.log.info({ peer: record.peerId, name: record.name, state: 'drained' }, 'a peer changed its state');
         this.emit(entry);
         return true;
@@ -314,7 +317,9 @@ export class Registry {
 
   private judge(entry: Entry): void {
     const { startedAtMs } = this;
-    const verdict = presenceOf(entry.heard, this.deps.clock.now(), {
+    const { state, receipt } = entry.record;
+    const left = state === 'drained' && receipt !== undefined ? { receipt } : {};
+    const verdict = presenceOf({ ...entry.heard, ...left }, this.deps.clock.now(), {
       ...this.options,
       startedAtMs,
       loopLateMs: this.loopLateMs,
@@ -376,7 +381,7 @@ export class Registry {
     entry.record = {
       ...entry.record,
       state: to,
-      ...(to === 'joining' || from === 'drained' ? { receipt: undefined } : {}),
+      ...(to === 'joining' || from === 'drained' ? { receipt: undefined, leftAt: undefined } : {}),
     };
     this.deps.log.info(
       { peer: entry.record.peerId, name: entry.record.name, from, state: to },

@@ -18,8 +18,8 @@ import type { Part } from '../protocol/runtime/lifecycle.js';
 import type { Logger } from '../protocol/runtime/logger.js';
 import type { Random } from '../protocol/runtime/random.js';
 import type { Store } from '../protocol/runtime/store.js';
+import type { Signer } from '../protocol/trust/identity.js';
 import type { MemberList } from '../protocol/trust/members.js';
-import type { Signer } from '../protocol/trust/signed.js';
 import type { Directory } from './directory.js';
 import type { Registry } from './registry.js';
 

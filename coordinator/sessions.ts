@@ -2,7 +2,7 @@
  * Who a browser is at the network's address, and how it is sent to a node.
  *
  * - The *hand-off* comes from a node at which somebody has just signed in or up: signed here, one use, one minute. It
- *   becomes the network cookie.
+ *   becomes the network cookie, in the browser that began the sign-in only (http/server.ts).
  * - The *network cookie* names the account for `sessionDays`; it is good here only and never passed on to a node.
  * - The *ticket* takes the browser to one node: one use (kept by that node), one minute, bound to a nonce cookie that
  *   the node set in this browser. So a ticket that somebody saw, or was sent, opens nothing in another browser.
@@ -14,7 +14,8 @@ import { z } from 'zod';
 import type { Clock } from '../protocol/runtime/clock.js';
 import { type Random, randomHex } from '../protocol/runtime/random.js';
 import type { Store } from '../protocol/runtime/store.js';
-import { openToken, type Signer, signToken } from '../protocol/trust/signed.js';
+import type { Signer } from '../protocol/trust/identity.js';
+import { openToken, signToken } from '../protocol/trust/signed.js';
 import { issueTicket } from '../protocol/trust/ticket.js';
 import { entityIdSchema } from '../protocol/wire/ids.js';
 import type { Account, Directory } from './directory.js';

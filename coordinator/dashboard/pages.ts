@@ -13,7 +13,10 @@ export interface PeerListing {
   now: number;
   repository: { blobs: number; bytes: number; freeBytes: number };
   copies: number;
-  peers: (PeerRow & { accounts: number })[];
+  /** `problem`: what it was told and could not do. */
+  peers: (PeerRow & { accounts: number; problem: string | null })[];
+  /** Nodes that left so long ago that they are not among `peers`. */
+  leftBefore: number;
 }
 
 const FILES = {

@@ -53,8 +53,6 @@ export function writeRefusal(response: ServerResponse, refusal: Refusal): void {
     'cache-control': 'no-store',
     'x-galaxy-node': 'coordinator',
     ...(refusal.retryAfter === undefined ? {} : { 'retry-after': String(refusal.retryAfter) }),
-    // What is left of a request body that nobody took must not be read as the next request.
-    connection: 'close',
   });
   response.end(body);
 }
@@ -66,8 +64,9 @@ export function escapeHtml(text: string): string {
 
 function page({ body, retryAfter }: Refusal): string {
   const again = retryAfter === undefined ? '' : `<meta http-equiv="refresh" content="${retryAfter}">`;
-  const wait = retryAfter === undefined ? '' : '<p>This page tries again by itself.</p>';
+  const heading = retryAfter === undefined ? 'This did not work' : 'Please wait a moment';
+  const after = `<p>${retryAfter === undefined ? '<a href="/">Go to your Galaxy</a>' : 'This page tries again by itself.'}</p>`;
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Galaxy</title>${again}
 <meta name="viewport" content="width=device-width"><style>body{font:16px/1.5 system-ui,sans-serif;margin:15vh auto;max-width:36em;padding:0 1em;color:#25303d}</style></head>
-<body><h1>Please wait a moment</h1><p>${escapeHtml(printable(body.err_msg))}</p>${wait}</body></html>`;
+<body><h1>${heading}</h1><p>${escapeHtml(printable(body.err_msg))}</p>${after}</body></html>`;
 }

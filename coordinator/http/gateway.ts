@@ -9,6 +9,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Clock, deadline, sleep } from '../../protocol/runtime/clock.js';
 import { isDomainError } from '../../protocol/runtime/errors.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
+import { HAND_OFF_PATH, openWayBack } from '../../protocol/trust/way-back.js';
 import type { Account, Directory } from '../directory.js';
 import { gatewayErrors } from '../errors.js';
 import type { Homes, Resolved } from '../homes.js';
@@ -103,7 +104,8 @@ export class Gateway {
         account: await this.accountOf(request, facts),
         signal: gone.signal,
       };
-      if (pathOf(facts.url) === ENTER_PATH) await this.enter(request, reply, visit);
+      if (pathOf(facts.url) === ENTER_PATH || pathOf(facts.url) === HAND_OFF_PATH)
+        await this.enter(request, reply, visit);
       else if (isPage) await this.page(request, reply, visit, facts.url);
       else await this.program(request, reply, visit);
     } catch (error) {
@@ -137,6 +139,28 @@ export class Gateway {
     } finally {
       leave();
     }
+  }
+
+  /**
+   * The first half of `/network/signed-in`: sends a browser back to the node where it has just signed in, with the hash of
+   * the value that it has here as a cookie. Error: `gateway/bad-token`.
+   */
+  sendBack(reply: FastifyReply, back: string, stateHash: string, to: string, cookie: string): void {
+    const { url, node } = this.wayBack(back);
+    reply.header('set-cookie', cookie);
+    const base = url === this.options.networkUrl().replace(/\/$/, '') ? '' : url;
+    redirect(reply, `${base}${HAND_OFF_PATH}?${new URLSearchParams({ node, state: stateHash, to })}`);
+  }
+
+  private wayBack(back: string): { url: string; node: string } {
+    try {
+      const way = openWayBack(back, this.deps.clock.now());
+      const peer = this.deps.registry.get(way.node);
+      if (peer !== undefined && peer.record.state !== 'revoked') return way;
+    } catch (cause) {
+      throw gatewayErrors('bad-token', {}, { cause });
+    }
+    throw gatewayErrors('bad-token');
   }
 
   /** `/network/go?to=…`: to the visitor's home, or to the nearest node. */
@@ -388,7 +412,7 @@ export function redirect(reply: FastifyReply, to: string): void {
     .send();
 }
 
-export function cookie(name: string, value: string, secure: boolean, maxAgeSeconds?: number): string {
+export function cookie(name: string, value: string, secure: boolean, maxAgeSeconds?: number, path = '/'): string {
   const age = maxAgeSeconds === undefined ? '' : `; Max-Age=${maxAgeSeconds}`;
-  return `${name}=${value}; Path=/; HttpOnly; SameSite=Lax${age}${secure ? '; Secure' : ''}`;
+  return `${name}=${value}; Path=${path}; HttpOnly; SameSite=Lax${age}${secure ? '; Secure' : ''}`;
 }

@@ -103,8 +103,9 @@ function send(
 
     upstream.once('socket', () => {
       reached = true;
-      // An error of either side arrives at `upstream`.
-      if (hasBody(request)) pipeline(request, upstream, () => {});
+      // Not `pipeline`, which would close the client's connection when the node answers before it has taken the whole
+      // body. What becomes of the client is seen at `response`.
+      if (hasBody(request)) request.pipe(upstream);
       else upstream.end();
     });
     upstream.on('timeout', () => upstream.destroy(new Error('the node was silent for too long')));

@@ -2,7 +2,9 @@
  * What a request at the network's address is, and whose: pure. A browser's page load may be redirected; everything else
  * is proxied, because programs (BioBlend among them) do not follow redirects with their bodies and keys.
  */
+
 import { createHash } from 'node:crypto';
+import { hasControlCharacters } from '../../protocol/runtime/text.js';
 
 export interface RequestFacts {
   method: string;
@@ -62,8 +64,7 @@ export function keyHash(key: string): string {
 export function safeTarget(to: string | null | undefined): string | undefined {
   if (to === null || to === undefined || to === '') return '/';
   // Browsers read '//host' and '/\host' as another site, and drop tabs and line breaks while reading.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
-  if (to.length > 2048 || !/^\/(?![/\\])[^\u0000-\u0020\u007f\\]*$/.test(to)) return undefined;
+  if (to.length > 2048 || !/^\/(?![/\\])[^ \\]*$/.test(to) || hasControlCharacters(to)) return undefined;
   return to;
 }
 

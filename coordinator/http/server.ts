@@ -2,11 +2,15 @@
  * The network's address: the coordinator's own few pages, and the gateway for all other paths. The body of a request is
  * never parsed here; what is proxied is streamed from the socket.
  */
+import { createHash } from 'node:crypto';
 import cookiePlugin from '@fastify/cookie';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Clock } from '../../protocol/runtime/clock.js';
 import type { Part } from '../../protocol/runtime/lifecycle.js';
-import { redactUrl } from '../../protocol/runtime/logger.js';
+import { type Random, randomHex } from '../../protocol/runtime/random.js';
+import { readRestOfBody } from '../../protocol/runtime/rest-of-body.js';
+import { check } from '../../protocol/runtime/schema-words.js';
 import { gatewayErrors } from '../errors.js';
 import type { Registry } from '../registry.js';
 import type { Sessions } from '../sessions.js';
@@ -17,6 +21,8 @@ export interface HttpDeps {
   gateway: Gateway;
   sessions: Sessions;
   registry: Registry;
+  random: Random;
+  clock: Clock;
   /** What `/api/network/status` says. */
   status: () => object;
   /** The operators' pages (coordinator/dashboard). */
@@ -30,7 +36,16 @@ export interface HttpOptions {
 
 const text = z.string().max(4096);
 const goQuery = z.object({ to: text.optional() });
-const signedInQuery = z.object({ token: text, to: text.optional() });
+const signedInQuery = z.object({
+  back: text.optional(),
+  token: text.optional(),
+  state: text.optional(),
+  to: text.optional(),
+});
+/** What shows that a sign-in was begun in this browser. Kept for some minutes, or two that come at once would spoil each other's. */
+const STATE_COOKIE = 'galaxy_network_state';
+const STATE_PATH = '/network/signed-in';
+const STATE_SECONDS = 300;
 const ticketQuery = z.object({
   node: z.string().max(128),
   nonce: z.string().regex(/^[0-9a-f]{64}$/),
@@ -64,8 +79,22 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     return reply;
   });
   app.get('/network/signed-in', async (request, reply) => {
-    const { token, to } = parse(signedInQuery, request.query);
+    const { back, token, state, to } = parse(signedInQuery, request.query);
     const next = target(to);
+    const known = request.cookies[STATE_COOKIE];
+    const value = known !== undefined && /^[0-9a-f]{32}$/.test(known) ? known : undefined;
+    if (token === undefined && back !== undefined) {
+      const fresh = value ?? randomHex(deps.random, 16);
+      gateway.sendBack(
+        reply,
+        back,
+        stateHash(fresh),
+        next,
+        cookie(STATE_COOKIE, fresh, gateway.isSecure(), STATE_SECONDS, STATE_PATH),
+      );
+      return reply;
+    }
+    if (token === undefined || value === undefined || state !== stateHash(value)) throw gatewayErrors('other-browser');
     const accepted = await sessions.acceptHandOff(token);
     reply.header('set-cookie', cookie(NETWORK_COOKIE, accepted.cookie, gateway.isSecure(), accepted.maxAgeSeconds));
     redirect(reply, `/network/go?to=${encodeURIComponent(next)}`);
@@ -98,7 +127,8 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
     gateway.refuse(reply, error, asPage);
   });
   app.all('/*', (request, reply) => gateway.serve(request, reply));
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
+    readRestOfBody(request.raw, reply.raw, deps.clock);
     reply.header('x-content-type-options', 'nosniff');
   });
   return app;
@@ -144,6 +174,10 @@ function allowNodes(request: FastifyRequest, reply: FastifyReply, registry: Regi
   if (known) reply.header('access-control-allow-origin', origin).header('access-control-allow-credentials', 'true');
 }
 
+function stateHash(value: string): string {
+  return createHash('sha256').update(`galaxy sign-in ${value}`).digest('hex');
+}
+
 function target(to: string | undefined): string {
   const safe = safeTarget(to);
   if (safe === undefined) throw gatewayErrors('bad-target');
@@ -151,11 +185,7 @@ function target(to: string | undefined): string {
 }
 
 function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw gatewayErrors('bad-parameter', {
-    parameter: issue?.path.join('.') || '?',
-    reason: redactUrl(issue?.message ?? ''),
-  });
+  const { data, problem } = check(schema, value);
+  if (problem === undefined) return data;
+  throw gatewayErrors('bad-parameter', { parameter: problem.path || 'The query', reason: problem.reason });
 }

@@ -1,4 +1,5 @@
 /** `/galaxy/directory/1`: nodes ask the directory. What changes an account is asked by its home, or refused. */
+
 import type { Clock } from '../../protocol/runtime/clock.js';
 import type { Host } from '../../protocol/runtime/host.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
@@ -6,6 +7,7 @@ import { type DirectoryAccountMessage, directoryCalls, LEASES_PAGE_MAX } from '.
 import { directoryErrors } from '../../protocol/wire/calls/directory-errors.js';
 import { answer, serveCalls } from '../../protocol/wire/rpc.js';
 import type { Account, Directory } from '../directory.js';
+import type { Missing } from '../heads.js';
 import type { Homes } from '../homes.js';
 import type { Registry } from '../registry.js';
 import type { Sessions } from '../sessions.js';
@@ -19,7 +21,7 @@ export interface DirectoryDoorDeps {
   sessions: Sessions;
   signIn: SignIn;
   /** What waits at other nodes for an account. */
-  waiting: (account: string, except: string) => Promise<{ name: string; changes: number }[]>;
+  waiting: (account: string, except: string) => Promise<({ name: string } & Missing)[]>;
   clock: Clock;
   log: Logger;
 }

@@ -41,11 +41,12 @@ export async function serveHandover(deps: HandoverDeps): Promise<void> {
       };
     }),
     answer(handoverCalls.inventory, async ({ page, items, last }, { peer }) => ({
-      items: drains.addPage(peer, page, items, last),
+      items: await drains.addPage(peer, page, items, last),
     })),
-    answer(handoverCalls.receipt, async ({ root }, { peer, signal }) => drains.receipt(peer, root, signal)),
+    answer(handoverCalls.compare, async ({ root, round }, { peer }) => drains.compare(peer, root, round)),
+    answer(handoverCalls.receipt, async ({ root }, { peer }) => ({ receipt: await drains.receipt(peer, root) })),
     answer(handoverCalls.cancel, async (_request, { peer }) => {
-      drains.cancel(peer);
+      await drains.cancel(peer);
       return {};
     }),
   ]);

@@ -13,7 +13,7 @@ import type { Host } from '../../protocol/runtime/host.js';
 import { abortOn, FrameReader, writeFrame } from '../../protocol/wire/bulk.js';
 import { LIMITS, PROTOCOLS } from '../../protocol/wire/limits.js';
 import { call } from '../../protocol/wire/rpc.js';
-import type { HolderQueries } from '../drains.js';
+import type { HolderQueries } from '../holder-questions.js';
 
 export const holderErrors = defineErrors('holder', {
   refused: { kind: 'unavailable', say: 'The holder {peer} did not give {blob}: {reason}.', mend: 'See its log.' },

@@ -1,12 +1,12 @@
 /**
  * The lobby: where strangers are met. A libp2p host of its own, without gossip and without DHT, that serves
- * `/galaxy/join/1` and nothing else; everybody else's door is closed to them before the muxer.
+ * `/galaxy/join/1` and nothing else: to join, and to learn why nobody lets one in; everybody else's door is closed to them before the muxer.
  */
 import type { Clock } from '../../protocol/runtime/clock.js';
 import type { Host } from '../../protocol/runtime/host.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { MemberList } from '../../protocol/trust/members.js';
-import { joinCall } from '../../protocol/wire/calls/join.js';
+import { joinCall, standingCall } from '../../protocol/wire/calls/join.js';
 import { joinErrors } from '../../protocol/wire/calls/join-errors.js';
 import { answer, serveCalls } from '../../protocol/wire/rpc.js';
 import type { Invitations } from '../invitations.js';
@@ -57,5 +57,9 @@ export async function serveLobby(
       time: deps.clock.now(),
     };
   });
-  await serveCalls({ host: deps.lobby, clock: deps.clock, log: deps.log }, 'join', [join]);
+  const standing = answer(standingCall, async ({ network }, { peer }) => {
+    if (network !== options.network) throw joinErrors('wrong-network');
+    return { revocation: deps.members.revocationTokenOf(peer) ?? null };
+  });
+  await serveCalls({ host: deps.lobby, clock: deps.clock, log: deps.log }, 'join', [join, standing]);
 }

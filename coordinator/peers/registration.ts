@@ -10,8 +10,8 @@ import type { Host } from '../../protocol/runtime/host.js';
 import { Background } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import { CREDENTIAL_GRACE_MS, issueCredential } from '../../protocol/trust/credential.js';
+import type { Signer } from '../../protocol/trust/identity.js';
 import type { MemberList } from '../../protocol/trust/members.js';
-import type { Signer } from '../../protocol/trust/signed.js';
 import {
   type Command,
   type HelloMessage,
@@ -28,6 +28,7 @@ import type { Heads } from '../heads.js';
 import { Locks } from '../locks.js';
 import type { Peer } from '../peer.js';
 import type { Registry } from '../registry.js';
+import { Commands, commandProblem } from './commands.js';
 import type { ReachabilityCheck } from './reachability.js';
 
 type Channel = MessageChannel<typeof registerChannel.down, typeof registerChannel.up>;
@@ -37,7 +38,6 @@ interface Line {
   channel: Channel;
   bootNonce: string;
   boot: number;
-  nextCommand: number;
   /** PeerIds whose status this node has not been told. */
   dirty: Set<string>;
   /** Called at the next digest: proof that the process is alive. */
@@ -87,12 +87,20 @@ export class Registrations {
   private readonly told = new Map<string, string>();
   private ticks = 0;
   private readonly undo: Cancel[] = [];
+  private readonly commands: Commands;
 
   constructor(
     private readonly deps: RegistrationsDeps,
     private readonly options: RegistrationsOptions,
   ) {
     this.background = new Background({ log: deps.log });
+    const { clock, log, directory } = deps;
+    this.commands = new Commands({
+      send: (peer, id, command) => this.sendCommand(peer, id, command),
+      isMeant: (peer, { what, account }) => (directory.homeOf(account) === peer) === (what === 'adopt'),
+      clock,
+      log,
+    });
   }
 
   async start(): Promise<void> {
@@ -101,11 +109,11 @@ export class Registrations {
       deps.members.onChange(({ tokens, peers }) => this.membersChanged(tokens, peers)),
       deps.registry.onChange((peer) => this.peerChanged(peer)),
       deps.directory.onRehomed(({ account, from, to, epoch }) => {
-        this.command(from, { what: 'seal', account, to, epoch });
+        this.commands.give(from, { what: 'seal', account, to, epoch });
         this.background.run('telling the new home', async () => {
           const moved = await deps.directory.byId(account);
           if (moved?.home === to)
-            this.command(to, { what: 'adopt', account, from, lease: deps.directory.lease(moved) });
+            this.commands.give(to, { what: 'adopt', account, from, lease: deps.directory.lease(moved) });
         });
       }),
       deps.host.onPeer(({ peer, connected }) => {
@@ -118,16 +126,21 @@ export class Registrations {
 
   async stop(): Promise<void> {
     for (const undo of this.undo.splice(0)) undo();
+    this.commands.stop();
     for (const line of this.lines.values()) line.channel.abort(new Error('the coordinator stops'));
     this.lines.clear();
     await this.background.stop();
   }
 
-  /** Tells a node at once; false when it has no open line (it will ask for its leases when it is back). */
-  command(peer: string, what: Command): boolean {
+  /** What a node was told and could not do, for operators; null: nothing. */
+  problemOf(peer: string): string | null {
+    return commandProblem(this.commands.failures(peer));
+  }
+
+  private sendCommand(peer: string, id: number, command: Command): boolean {
     const line = this.lines.get(peer);
     if (line === undefined) return false;
-    this.send(line, { kind: 'command', id: line.nextCommand++, do: what });
+    this.send(line, { kind: 'command', id, do: command });
     return true;
   }
 
@@ -144,6 +157,7 @@ export class Registrations {
     } finally {
       if (this.lines.get(line.peer) === line) {
         this.lines.delete(line.peer);
+        this.commands.lost(line.peer);
         if (!this.background.signal.aborted) {
           this.deps.registry.closed(line.peer);
           this.redial(line.peer);
@@ -163,12 +177,12 @@ export class Registrations {
       channel,
       boot: hello.boot,
       bootNonce: hello.bootNonce,
-      nextCommand: 1,
       dirty: new Set(),
       onDigest: new Set(),
     };
     await this.deps.registry.admitted(channel.peer, hello, admission.resumed);
     this.lines.get(channel.peer)?.channel.abort(new Error('replaced by a newer registration'));
+    this.commands.lost(channel.peer);
     this.lines.set(channel.peer, line);
     this.deps.log.info({ peer: line.peer, boot: hello.boot, reasons: admission.reasons }, 'a node registered');
     return line;
@@ -276,12 +290,7 @@ export class Registrations {
         this.deps.heads.observe(line.peer, message.heads);
         for (const listener of [...line.onDigest]) listener();
         if (before !== message.publicUrl) this.checkUrl(line.peer);
-      } else if (message.kind === 'done' && message.code !== undefined) {
-        this.deps.log.warn(
-          { peer: line.peer, command: message.command, code: message.code },
-          'a command failed at a node',
-        );
-      }
+      } else if (message.kind === 'done') this.commands.done(line.peer, message.command, message.code);
     }
   }
 

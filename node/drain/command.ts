@@ -1,6 +1,8 @@
 /** The control command `drain`: begins one or joins in, reports, and answers how it ended. */
+
 import { z } from 'zod';
 import type { ControlHandler } from '../../protocol/runtime/control.js';
+import { check, sentenceOf } from '../../protocol/runtime/schema-words.js';
 import type { Drain, DrainOutcome } from '../drain.js';
 import { drainErrors } from './errors.js';
 import type { Leaving } from './leaving.js';
@@ -28,13 +30,10 @@ export interface DrainCommandDeps {
 
 export function drainCommand({ drain, leaving: current, receiptPath }: DrainCommandDeps): ControlHandler {
   return async (args, progress, signal): Promise<DrainAnswer> => {
-    const parsed = argumentsShape.safeParse(args);
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0];
-      throw drainErrors('bad-arguments', { reason: `${issue?.path.join('.')}: ${issue?.message}` });
-    }
-    const { dryRun, abandon, cancel } = parsed.data;
-    const acceptCopies = parsed.data.acceptCopies ?? undefined;
+    const { data, problem } = check(argumentsShape, args);
+    if (problem !== undefined) throw drainErrors('bad-arguments', { reason: sentenceOf(problem) });
+    const { dryRun, abandon, cancel } = data;
+    const acceptCopies = data.acceptCopies ?? undefined;
     const leaving = current();
     if (leaving === undefined) {
       if (cancel) throw drainErrors('not-draining');

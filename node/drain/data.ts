@@ -12,15 +12,15 @@
  * too few whole copies of it, this step waits until others have it, and says so: the drain is not safe without it.
  */
 import type { BlobId, BlobRef, BlobStore } from '../../protocol/blobs/blob.js';
+import { counted } from '../../protocol/runtime/amounts.js';
 import { type Clock, deadline, sleep } from '../../protocol/runtime/clock.js';
 import { describeError } from '../../protocol/runtime/errors.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { BlobLane, Holder, Holders } from '../replication/holders.js';
 import { domainsOf, type Ledger } from '../replication/ledger.js';
 import { Wakeup } from '../replication/wakeup.js';
-import type { UnsafeItem } from './handover.js';
+import type { Unsafe, UnsafeItem } from './handover.js';
 import type { Drainable, StepContext, StepResult } from './part.js';
-import { counted } from './words.js';
 
 /** The replicator, as far as a drain moves it. */
 export interface LeavingCopies {
@@ -70,8 +70,11 @@ interface HolderAnswer {
 export class DataStep implements Drainable {
   readonly name = 'data';
   readonly say = 'copying data to other nodes';
+  readonly bar = 'copying';
   private readonly wakeup: Wakeup;
   private readonly suspects = new Map<string, UnsafeItem>();
+  /** More was not safe than was named. */
+  private suspectsAll = false;
   private wanted: number;
   private pausedBefore: boolean | undefined;
 
@@ -93,9 +96,10 @@ export class DataStep implements Drainable {
     replicator.recount();
   }
 
-  /** What the coordinator did not find enough of, whatever the ledger says. */
-  distrust(items: readonly UnsafeItem[]): void {
-    for (const item of items) this.suspects.set(`${item.kind} ${item.id}`, item);
+  /** What the coordinator did not find enough of, whatever the ledger says; where it could not name all, every blob. */
+  distrust({ objects, first }: Pick<Unsafe, 'objects' | 'first'>): void {
+    for (const item of first) this.suspects.set(`${item.kind} ${item.id}`, item);
+    this.suspectsAll = objects > first.length;
   }
 
   async run(context: StepContext): Promise<StepResult> {
@@ -185,6 +189,7 @@ export class DataStep implements Drainable {
 
   async undo(): Promise<void> {
     this.suspects.clear();
+    this.suspectsAll = false;
     this.wanted = this.options.copies;
     this.deps.copies.setCopies(this.options.copies);
     if (this.pausedBefore !== undefined) this.deps.copies.setPaused(this.pausedBefore);
@@ -257,10 +262,26 @@ export class DataStep implements Drainable {
   private async lookAgain(signal: AbortSignal): Promise<void> {
     const items = [...this.suspects.values()];
     if (items.length === 0) return;
-    const ids = items.filter(({ kind }) => kind === 'blob').map(({ id }) => id);
-    await this.ask(ids, signal, true);
+    if (this.suspectsAll) await this.askAll(signal);
+    else
+      await this.ask(
+        items.filter(({ kind }) => kind === 'blob').map(({ id }) => id),
+        signal,
+        true,
+      );
     for (const { kind, id } of items) if (kind === 'account') await this.offer(id, signal);
     this.suspects.clear();
+    this.suspectsAll = false;
+  }
+
+  private async askAll(signal: AbortSignal): Promise<void> {
+    let ids: BlobId[] = [];
+    for await (const { blob } of this.deps.blobs.list()) {
+      if (ids.push(blob) < ASKED_AT_ONCE) continue;
+      await this.ask(ids, signal, true);
+      ids = [];
+    }
+    await this.ask(ids, signal, true);
   }
 
   /** To as many institutions as there must be copies; a holder that has it all already costs one question. */

@@ -1,5 +1,5 @@
 /** The coordinator's side of a drain as core sees it; the door is peers/handover-client.ts. Every call may be repeated. */
-import type { InventoryItem } from '../../protocol/wire/calls/handover.js';
+import type { CompareAnswer, InventoryItem } from '../../protocol/wire/calls/handover.js';
 
 export interface NewHome {
   home: string;
@@ -33,6 +33,9 @@ export interface Handover {
   ): Promise<{ copies: number; domains: number; accounts: number }>;
   rehome(account: string, signal: AbortSignal): Promise<NewHome>;
   inventory(page: number, items: readonly InventoryItem[], last: boolean, signal: AbortSignal): Promise<number>;
-  receipt(root: string, signal: AbortSignal): Promise<{ receipt: string | null; unsafe: Unsafe }>;
+  /** Begins the comparison of what was sent, and says how far it is; a higher round looks again at what lacked copies. */
+  compare(root: string, round: number, signal: AbortSignal): Promise<CompareAnswer>;
+  /** Error: `handover/not-compared`. */
+  receipt(root: string, signal: AbortSignal): Promise<string>;
   cancel(signal: AbortSignal): Promise<void>;
 }

@@ -3,10 +3,11 @@
  * accounts. At the deadline runs are given up, and their homes start them again; never an upload, whose bytes are only
  * here, and never an outcome that no home has acknowledged.
  */
+
+import { counted } from '../../protocol/runtime/amounts.js';
 import { type Clock, sleep } from '../../protocol/runtime/clock.js';
 import type { Drainable, Left, StepContext, StepResult } from './part.js';
 import { type LeavingJobs, LOOK_MS } from './uploads.js';
-import { counted } from './words.js';
 
 export class JobsStep implements Drainable {
   readonly name = 'jobs';

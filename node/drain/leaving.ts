@@ -88,6 +88,7 @@ export function createLeaving(deps: LeavingDeps, options: LeavingOptions): Leavi
       inventory,
       data,
       check: (receipt, root) => readReceipt(receipt, { coordinator, node, root, boot }),
+      clock,
     }),
   ];
   return {

@@ -34,6 +34,8 @@ export interface Drainable {
   readonly name: string;
   /** For people: what is done now. */
   readonly say: string;
+  /** The same in a word, before a bar of its bytes. */
+  readonly bar?: string;
   /**
    * Closes what has to be closed for this step. Called before `run`, and again at each start for steps that were done:
    * a door that was shut stays shut. Cheap, idempotent.

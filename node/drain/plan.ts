@@ -1,10 +1,11 @@
 /** `drain --dry-run`: what a drain would hand over and whether it could; asked before anybody starts one. Changes nothing. */
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import type { AccountLog, LeaseSource } from '../../protocol/log/account-log.js';
+import { counted, inBytes, inTime } from '../../protocol/runtime/amounts.js';
+import { INVENTORY_ITEMS_MAX } from '../../protocol/wire/calls/handover.js';
 import type { Holders } from '../replication/holders.js';
 import { domainsOf, type Ledger } from '../replication/ledger.js';
 import { otherDomains } from './data.js';
-import { counted, inBytes, inTime } from './words.js';
 
 export interface Amount {
   blobs: number;
@@ -86,8 +87,14 @@ export async function planDrain(
   }
   const needsHome = accounts.home > 0 && !serving.some(({ kind }) => kind === 'node');
   if (needsHome) reasons.push('no other node serves that could be the new home of the accounts');
+  const isTooMuch = accounts.home + accounts.held + total.blobs > INVENTORY_ITEMS_MAX;
+  if (isTooMuch) {
+    reasons.push(
+      `more than ${INVENTORY_ITEMS_MAX} objects and accounts are here: the coordinator compares no more at once`,
+    );
+  }
   return {
-    possible: domains >= copies && !needsHome && deps.reachable(),
+    possible: domains >= copies && !needsHome && !isTooMuch && deps.reachable(),
     reasons,
     accounts,
     total,
@@ -106,7 +113,7 @@ export function planText(plan: DrainPlan): string[] {
   const amount = ({ blobs, bytes }: Amount) => `${counted(blobs, 'object')}, ${inBytes(bytes)}`;
   const { accounts, total, unique, lacking, unknown, jobs, copies, domains, bytesPerSecond, estimateMs } = plan;
   const lines = [
-    `Accounts at home here: ${accounts.home} (and the log of ${accounts.held} other${accounts.held === 1 ? '' : 's'})`,
+    `Accounts at home here: ${accounts.home} (and the ${accounts.held === 1 ? 'log' : 'logs'} of ${counted(accounts.held, 'other')})`,
     `Data: ${amount(total)}`,
     `  only on this node: ${amount(unique)}`,
     `  to copy: ${amount(lacking)}`,

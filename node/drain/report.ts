@@ -1,7 +1,8 @@
 /** What a drain says of itself: to the command that waits for it, to `status` and to the operators' page. */
+
+import { counted, inBytes, inTime } from '../../protocol/runtime/amounts.js';
 import type { Unsafe } from './handover.js';
 import type { Left } from './part.js';
-import { counted, inBytes, inTime } from './words.js';
 
 export interface DrainStatus {
   state: 'serving' | 'draining' | 'drained';
@@ -28,6 +29,8 @@ export interface DrainStatus {
 export interface DrainProgress extends Record<string, unknown> {
   step: string;
   say: string;
+  /** What the bytes of the bar are. */
+  bar?: string;
   objectsLeft?: number;
   bytesLeft?: number;
   bytesDone?: number;

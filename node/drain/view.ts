@@ -1,8 +1,8 @@
 /** What a drain shows while it goes on: its step, what is left and how fast that shrinks, why it waits. Told to listeners. */
 import type { Clock } from '../../protocol/runtime/clock.js';
+import { Pace } from '../../protocol/runtime/pace.js';
 import type { Unsafe } from './handover.js';
 import type { JournalRecord } from './journal.js';
-import { Pace } from './pace.js';
 import type { Drainable, Left } from './part.js';
 import { type DrainProgress, type DrainStatus, describeLeft, statusText } from './report.js';
 
@@ -12,7 +12,7 @@ const LISTENERS_MAX = 1000;
 export class DrainView {
   private readonly pace = new Pace();
   private readonly listeners = new Set<() => void>();
-  private step: Pick<Drainable, 'name' | 'say'> | undefined;
+  private step: Pick<Drainable, 'name' | 'say' | 'bar'> | undefined;
   private left: Left | undefined;
   private problem: string | undefined;
   private unsafe: Unsafe | undefined;
@@ -27,7 +27,7 @@ export class DrainView {
     return () => this.listeners.delete(listener);
   }
 
-  enter(step: Pick<Drainable, 'name' | 'say'>): void {
+  enter(step: Pick<Drainable, 'name' | 'say' | 'bar'>): void {
     if (this.step?.name === step.name) return;
     this.step = step;
     this.left = undefined;
@@ -83,12 +83,17 @@ export class DrainView {
 
   /** "copying data to other nodes: 3 objects to copy, 2.0 MB" */
   doing(): string {
-    const more = describeLeft(this.left, this.pace.bytesPerSecond());
+    const more = describeLeft(this.left, this.pace.perSecond());
     return `${this.step?.say ?? 'beginning'}${more === undefined ? '' : `: ${more}`}`;
   }
 
+  private bytesPerSecond(): number | undefined {
+    const rate = this.pace.perSecond();
+    return rate === undefined ? undefined : Math.round(rate);
+  }
+
   progress(): DrainProgress {
-    const bytesPerSecond = this.pace.bytesPerSecond();
+    const bytesPerSecond = this.bytesPerSecond();
     const name = this.step?.name ?? 'begin';
     const say = this.step?.say ?? 'beginning';
     const { left, problem } = this;
@@ -97,6 +102,7 @@ export class DrainView {
       say: problem === undefined ? say : `${say}; waiting: ${problem}`,
       ...(left === undefined ? {} : { objectsLeft: left.objects, bytesLeft: left.bytes ?? 0 }),
       ...(left?.bytesTotal === undefined ? {} : { bytesDone: left.bytesDone ?? 0, bytesTotal: left.bytesTotal }),
+      ...(this.step?.bar === undefined ? {} : { bar: this.step.bar }),
       ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     };
   }
@@ -107,7 +113,7 @@ export class DrainView {
     record: Readonly<JournalRecord> | undefined,
   ): DrainStatus {
     const { left } = this;
-    const bytesPerSecond = this.pace.bytesPerSecond();
+    const bytesPerSecond = this.bytesPerSecond();
     const status: Omit<DrainStatus, 'text'> = {
       state,
       step: this.step?.name ?? null,

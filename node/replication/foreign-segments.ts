@@ -3,7 +3,8 @@
  * may have none of it, and it would be with the repository alone once the former home has gone. A journal holds only what
  * this node wrote, so these segments are compared and offered account by account.
  *
- * What is to do follows from what is here and from what the ledger says a partner has; nothing is lost by a crash.
+ * What is to do follows from what is here and from what the ledger says a partner has; nothing is lost by a crash. Until
+ * enough partners have it, it counts as at risk like what this node wrote itself.
  */
 import { createHash } from 'node:crypto';
 import type { AccountLog, LeaseSource } from '../../protocol/log/account-log.js';
@@ -19,7 +20,7 @@ const OFFER_MS = 10 * 60_000;
 export interface ForeignSegmentsDeps {
   log: Pick<AccountLog, 'accounts' | 'vector' | 'writers'>;
   leases: LeaseSource;
-  ledger: Pick<Ledger, 'foreignConfirmation' | 'confirmForeign'>;
+  ledger: Pick<Ledger, 'foreignConfirmation' | 'confirmForeign' | 'safeForeignEntries'>;
   lane: SegmentLane;
   clock: Clock;
 }
@@ -27,12 +28,44 @@ export interface ForeignSegmentsDeps {
 export class ForeignSegments {
   /** Partner → accounts to be looked at. Kept while a partner is away; it holds no more than the accounts here. */
   private readonly waiting = new Map<string, Set<string>>();
+  /** Account at home here → entries of other nodes; and accounts to be counted. */
+  private readonly entries = new Map<string, number>();
+  private readonly uncounted = new Set<string>();
 
   constructor(private readonly deps: ForeignSegmentsDeps) {}
 
   /** The account came home, or another node's entries for it came in. */
   changed(account: string): void {
+    this.uncounted.add(account);
     for (const accounts of this.waiting.values()) accounts.add(account);
+  }
+
+  /** At the start. */
+  async countAll(signal: AbortSignal): Promise<void> {
+    for await (const account of this.deps.log.accounts()) this.uncounted.add(account);
+    await this.count(signal);
+  }
+
+  /** What changed since the last time. */
+  async count(signal: AbortSignal): Promise<void> {
+    for (const account of this.uncounted) {
+      signal.throwIfAborted();
+      this.uncounted.delete(account);
+      const here = this.deps.leases.current(account) === undefined ? undefined : await this.describe(account);
+      if (here === undefined) this.entries.delete(account);
+      else this.entries.set(account, here.entries);
+    }
+  }
+
+  /** Entries that fewer than `copies` other domains have. */
+  atRisk(copies: number, domainOf: (peer: string) => string | undefined): number {
+    let atRisk = 0;
+    for (const [account, entries] of this.entries) {
+      // Elsewhere by now: the home there is answerable for it.
+      if (this.deps.leases.current(account) === undefined) continue;
+      atRisk += Math.max(0, entries - this.deps.ledger.safeForeignEntries(account, copies, domainOf));
+    }
+    return atRisk;
   }
 
   /** The partner is asked about every account anew: it has another store. */
@@ -73,12 +106,12 @@ export class ForeignSegments {
   private async send(peer: string, account: string, signal: AbortSignal): Promise<boolean> {
     const { leases, ledger, lane, clock } = this.deps;
     if (leases.current(account) === undefined) return false;
-    const digest = await this.digest(account);
-    if (digest === undefined || ledger.foreignConfirmation(account, peer) === digest) return false;
+    const here = await this.describe(account);
+    if (here === undefined || ledger.foreignConfirmation(account, peer) === here.digest) return false;
     const limit = startDeadline(clock, OFFER_MS, signal);
     try {
       const { storeId } = await lane.offerAccount(peer, account, limit.signal);
-      await ledger.confirmForeign(account, peer, digest, storeId);
+      await ledger.confirmForeign(account, peer, here, storeId);
     } finally {
       limit.cancel();
     }
@@ -86,7 +119,7 @@ export class ForeignSegments {
   }
 
   /** Of the segments that are not this node's own; undefined when there are none. */
-  private async digest(account: string): Promise<string | undefined> {
+  private async describe(account: string): Promise<{ digest: string; entries: number } | undefined> {
     const own = new Set((await this.deps.log.writers()).map(({ writer }) => writer));
     const vector = await this.deps.log.vector(account);
     const foreign = Object.keys(vector)
@@ -94,7 +127,11 @@ export class ForeignSegments {
       .sort();
     if (foreign.length === 0) return undefined;
     const digest = createHash('sha256');
-    for (const name of foreign) digest.update(`${name} ${vector[name]?.seq} ${vector[name]?.hash}\n`);
-    return digest.digest('hex');
+    let entries = 0;
+    for (const name of foreign) {
+      digest.update(`${name} ${vector[name]?.seq} ${vector[name]?.hash}\n`);
+      entries += vector[name]?.seq ?? 0;
+    }
+    return { digest: digest.digest('hex'), entries };
   }
 }

@@ -11,7 +11,7 @@
  * | ledger.blobs     | blob          | JSON: size, since               |
  * | ledger.confirmed | blob/peer     | JSON: storeId, at               |
  * | ledger.log       | writer/peer   | JSON: position, storeId, at     |
- * | ledger.foreign   | account/peer  | JSON: storeId, digest           |
+ * | ledger.foreign   | account/peer  | JSON: storeId, digest, entries  |
  * | ledger.cursor    | writer        | position looked through         |
  */
 import { z } from 'zod';
@@ -57,7 +57,7 @@ const size = z.number().int().nonnegative();
 const blobShape = z.object({ size, since: z.number() });
 const confirmedShape = z.object({ storeId: z.string(), at: z.number() });
 const logShape = z.object({ position: z.number().int().nonnegative(), storeId: z.string(), at: z.number() });
-const foreignShape = z.object({ storeId: z.string(), digest: z.string() });
+const foreignShape = z.object({ storeId: z.string(), digest: z.string(), entries: size });
 type Foreign = z.output<typeof foreignShape>;
 
 const NS_BLOBS = 'ledger.blobs';
@@ -97,7 +97,9 @@ export class Ledger implements Part {
     }
     for await (const [key, bytes] of store.iterate(NS_FOREIGN)) {
       const [account, peer] = key.split('/') as [string, string];
-      const confirmed = foreignShape.parse(readJson(bytes));
+      const { success, data: confirmed } = foreignShape.safeParse(readJson(bytes));
+      // Written before entries were counted: it is asked once more.
+      if (!success) continue;
       inner(this.foreign, peer).set(account, confirmed);
       this.note(peer, confirmed.storeId);
     }
@@ -209,12 +211,29 @@ export class Ledger implements Part {
     return this.foreign.get(peer)?.get(account)?.digest;
   }
 
-  async confirmForeign(account: string, peer: string, digest: string, storeId: string): Promise<void> {
+  /** `entries`: how many these segments had together. */
+  async confirmForeign(
+    account: string,
+    peer: string,
+    { digest, entries }: { digest: string; entries: number },
+    storeId: string,
+  ): Promise<void> {
     await this.lapse(peer, storeId);
-    const confirmation: Foreign = { storeId, digest };
+    const confirmation: Foreign = { storeId, digest, entries };
     await this.deps.store.commit([json(NS_FOREIGN, `${account}/${peer}`, confirmation)]);
     this.note(peer, storeId);
     inner(this.foreign, peer).set(account, confirmation);
+  }
+
+  /** Of an account's entries that other nodes wrote: how many `copies` distinct domains have. */
+  safeForeignEntries(account: string, copies: number, domainOf: (peer: string) => string | undefined): number {
+    const best = new Map<string, number>();
+    for (const [peer, accounts] of this.foreign) {
+      const domain = domainOf(peer);
+      const entries = accounts.get(account)?.entries;
+      if (domain !== undefined && entries !== undefined) best.set(domain, Math.max(best.get(domain) ?? 0, entries));
+    }
+    return reachedBy(best, copies);
   }
 
   /** The journal position that `copies` distinct domains have confirmed; 0 when there are fewer. */
@@ -224,7 +243,7 @@ export class Ledger implements Part {
       const domain = domainOf(peer);
       if (domain !== undefined) best.set(domain, Math.max(best.get(domain) ?? 0, position));
     }
-    return [...best.values()].sort((a, b) => b - a)[copies - 1] ?? 0;
+    return reachedBy(best, copies);
   }
 
   count(copies: number, domainOf: (peer: string) => string | undefined): DurabilityCount {
@@ -263,6 +282,11 @@ export function domainsOf(tracked: TrackedBlob, domainOf: (peer: string) => stri
     if (domain !== undefined) domains.add(domain);
   }
   return domains;
+}
+
+/** What so many domains have at least. */
+function reachedBy(best: ReadonlyMap<string, number>, copies: number): number {
+  return [...best.values()].sort((a, b) => b - a)[copies - 1] ?? 0;
 }
 
 function hasCopies(tracked: TrackedBlob, copies: number, domainOf: (peer: string) => string | undefined): boolean {

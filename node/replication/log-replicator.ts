@@ -32,6 +32,8 @@ const ITEMS_PER_PUSH = 512;
 /** Of entries, and of what goes with each run; base64 makes a third more of it. */
 const BYTES_PER_PUSH = LIMITS.log.messageBytesMax / 4;
 
+const COUNT_AGAIN_MS = 5000;
+
 interface Worker {
   wakeup: Wakeup;
   controller: AbortController;
@@ -42,6 +44,7 @@ export class LogReplicator implements Part {
   private readonly workers = new Map<string, Worker>();
   private readonly releases: (() => void)[] = [];
   private readonly foreign: ForeignSegments;
+  private readonly toCount: Wakeup;
   private paused: boolean;
 
   constructor(
@@ -60,6 +63,7 @@ export class LogReplicator implements Part {
     this.background = new Background({ log: deps.logger });
     this.paused = options.paused;
     this.foreign = new ForeignSegments(deps);
+    this.toCount = new Wakeup(deps.clock);
   }
 
   async start(): Promise<void> {
@@ -71,6 +75,7 @@ export class LogReplicator implements Part {
       this.deps.leases.onChange((account) => this.cameIn(account)),
       this.deps.holders.onChange(() => this.assign()),
     );
+    this.background.run('count entries of others', (signal) => this.count(signal));
     this.assign();
   }
 
@@ -84,6 +89,11 @@ export class LogReplicator implements Part {
   setPaused(paused: boolean): void {
     this.paused = paused;
     this.wakeAll();
+  }
+
+  /** Entries of other nodes, for accounts at home here, that fewer than `copies` other domains have. */
+  foreignAtRisk(copies: number, domainOf: (peer: string) => string | undefined): number {
+    return this.foreign.atRisk(copies, domainOf);
   }
 
   partners(): string[] {
@@ -125,6 +135,7 @@ export class LogReplicator implements Part {
   private cameIn(account: string): void {
     if (this.deps.leases.current(account) === undefined) return;
     this.foreign.changed(account);
+    this.toCount.wake();
     this.wakeAll();
   }
 
@@ -155,6 +166,23 @@ export class LogReplicator implements Part {
       this.background.run(`log to ${peer}`, (signal) =>
         this.follow(peer, worker, AbortSignal.any([signal, worker.controller.signal])),
       );
+    }
+  }
+
+  private async count(signal: AbortSignal): Promise<void> {
+    let isFirst = true;
+    while (!signal.aborted) {
+      try {
+        if (isFirst) await this.foreign.countAll(signal);
+        else await this.foreign.count(signal);
+        isFirst = false;
+        await this.toCount.wait(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.deps.logger.warn({ reason: describeError(error) }, 'what others wrote could not be counted; tried again');
+        isFirst = true;
+        await sleep(this.deps.clock, COUNT_AGAIN_MS, signal).catch(() => {});
+      }
     }
   }
 

@@ -25,7 +25,7 @@ export interface DatasetDurability {
 
 export interface ReplicationStatus extends DurabilityCount {
   copies: number;
-  /** Entries of this node's journals that fewer than `copies` others have confirmed. */
+  /** Entries that fewer than `copies` others have confirmed: of this node's journals, and of others for accounts at home here. */
   logAtRisk: number;
   paused: boolean;
 }
@@ -50,6 +50,8 @@ export class Replication implements Part {
       clock: Clock;
       logger: Logger;
       paused: () => boolean;
+      /** Of what other nodes wrote for accounts at home here. */
+      foreignAtRisk: (copies: number, domainOf: (peer: string) => string | undefined) => number;
     },
     private readonly options: { copies: number },
   ) {
@@ -108,7 +110,7 @@ export class Replication implements Part {
 
   status(): ReplicationStatus {
     const domainOf = servingDomains(this.deps.holders);
-    let logAtRisk = 0;
+    let logAtRisk = this.deps.foreignAtRisk(this.options.copies, domainOf);
     for (const [writer, last] of this.ownLast) {
       logAtRisk += Math.max(0, last - this.deps.ledger.safeLogPosition(writer, this.options.copies, domainOf));
     }

@@ -5,13 +5,17 @@
  *     alive ──silent for the timeout──▶ suspect ──silent for the suspicion too──▶ dead
  *       ▲◀──────────── anything newer from the peer itself refutes both ────────────┘
  *
+ * What the coordinator makes of its registration streams, and what may follow from many silences at once, is its own:
+ * coordinator/presence.ts and rehome.ts.
+ *
  * An observer that is itself late (a busy event loop, a machine that slept) hears nobody and would accuse everybody. As
  * in Lifeguard (Dadgar et al. 2017) it looks at its own timers first, widens its timeouts, and begins to wait anew.
  * Rejected: the phi-accrual detector, whose verdicts no operator can explain.
  */
 import { gossipIntervalMs } from './heartbeat.js';
 
-export type Liveness = 'alive' | 'suspect' | 'dead';
+/** `left`: silent after it said that it was drained; nobody waits for it. */
+export type Liveness = 'alive' | 'suspect' | 'dead' | 'left';
 
 export interface Judgement {
   liveness: Liveness;
@@ -37,9 +41,6 @@ export interface ObserverHealth {
 }
 
 const SCORE_MAX = 8;
-/** Over this share of peers silent in one window, the fault is more likely here or in between. */
-const MASS_SILENCE = 0.3;
-export const COORDINATOR_SILENCE_MS = 4000;
 
 export function peerParameters(members: number): LivenessParameters {
   const timeoutMs = Math.max(5000, 4 * gossipIntervalMs(members));
@@ -56,10 +57,6 @@ export function observerTick(health: ObserverHealth, nowMs: number, intervalMs: 
   if (lateMs <= intervalMs / 2) return { ...health, score: Math.max(0, health.score - 1), tickAt: nowMs };
   const missed = 1 + Math.floor(lateMs / intervalMs);
   return { score: Math.min(SCORE_MAX, health.score + missed), tickAt: nowMs, lateAt: nowMs };
-}
-
-export function observerIsLate(health: ObserverHealth): boolean {
-  return health.score > 0;
 }
 
 /** Times are the observer's monotonic milliseconds. */
@@ -86,48 +83,4 @@ export function judge(
     return { liveness: 'alive', silentMs, reason: `silent for ${seconds(silentMs)}, but this process was late itself` };
   }
   return { liveness: 'alive', silentMs, reason: `heard ${seconds(silentMs)} ago` };
-}
-
-/** What the coordinator knows of a node's registration stream. */
-export interface StreamEvidence {
-  open: boolean;
-  /** Of the one redial after it closed. */
-  redial: 'not-tried' | 'running' | 'refused' | 'answered';
-  /** Last digest; monotonic ms. */
-  heardAt: number;
-}
-
-export interface Routability {
-  routable: boolean;
-  reason: string;
-}
-
-/**
- * Whether new requests may go to a node: cheap and reversible, so decided fast. Moving its users away is another
- * decision, which waits for more.
- */
-export function judgeRoutable(evidence: StreamEvidence, nowMs: number, observer: ObserverHealth): Routability {
-  if (!evidence.open && evidence.redial === 'refused') {
-    return { routable: false, reason: 'its stream closed and it does not answer a new call' };
-  }
-  const provenMs = nowMs - Math.max(evidence.heardAt, observer.lateAt);
-  const silenceMs = COORDINATOR_SILENCE_MS * (1 + observer.score);
-  if (provenMs >= silenceMs) {
-    return { routable: false, reason: `silent for ${((nowMs - evidence.heardAt) / 1000).toFixed(1)} s` };
-  }
-  if (!evidence.open) return { routable: true, reason: 'its stream closed; waiting for the redial' };
-  return { routable: true, reason: 'heard' };
-}
-
-/** Whether anything expensive (re-homing, repair) may follow from silence now. */
-export function mayActOnSilence(
-  counts: { known: number; silent: number },
-  observer: ObserverHealth,
-): { may: boolean; reason: string } {
-  if (observerIsLate(observer)) return { may: false, reason: 'this process was late itself' };
-  // One of two or three is no mass: a rule on shares alone would never let a small network act.
-  if (counts.silent > 1 && counts.silent > counts.known * MASS_SILENCE) {
-    return { may: false, reason: `${counts.silent} of ${counts.known} peers went silent together` };
-  }
-  return { may: true, reason: `${counts.silent} of ${counts.known} peers silent` };
 }

@@ -150,7 +150,9 @@ export class PeerTable {
 
   private judge(record: PeerRecord, nowMs: number): Judgement {
     const parameters = (this.options.parameters ?? peerParameters)(this.peers.size + 1);
-    return judge(record.heardAt, nowMs, parameters, this.observer);
+    const judgement = judge(record.heardAt, nowMs, parameters, this.observer);
+    if (record.digest.state !== 'drained' || judgement.liveness === 'alive') return judgement;
+    return { ...judgement, liveness: 'left', reason: 'it was drained and has left' };
   }
 
   private makeRoom(): void {

@@ -1,7 +1,7 @@
 // Fills the table each second from /api/network/peers.json. Every text is set as text: names come from other machines.
 const INTERVAL_MS = 1000;
 const TONE = { serving: 'good', joining: 'wait', draining: 'wait', drained: 'wait', joined: 'wait', revoked: 'bad' };
-const ANSWERS = { alive: 'good', away: 'wait', unroutable: 'bad', dead: 'bad' };
+const ANSWERS = { alive: 'good', away: 'wait', unroutable: 'bad', dead: 'bad', left: '' };
 
 function bytes(count) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
@@ -33,7 +33,12 @@ function row(peer, now) {
   const tr = document.createElement('tr');
   tr.append(
     cell(peer.name, '', peer.peerId),
-    cell(peer.state, TONE[peer.state]),
+    peer.problem
+      ? cell(`${peer.state}; ${peer.problem}`, 'bad', peer.problem)
+      : cell(
+          peer.receipt ? `${peer.state}, receipt ${peer.receipt}` : peer.state,
+          peer.presence === 'left' ? '' : TONE[peer.state],
+        ),
     cell(peer.presence, ANSWERS[peer.presence], peer.reason),
     cell(peer.location ? `${peer.location.lat.toFixed(1)}, ${peer.location.lon.toFixed(1)}` : 'unknown'),
     cell(`${peer.running} of ${peer.slots} run, ${peer.queued} wait`),
@@ -47,19 +52,25 @@ function row(peer, now) {
   return tr;
 }
 
+function left(shown, before) {
+  if (shown + before === 0) return '';
+  return before > 0 ? `, ${shown + before} have left (${before} of them long ago, not shown)` : `, ${shown} have left`;
+}
+
 async function refresh() {
   const summary = document.getElementById('summary');
   try {
     const answer = await fetch('/api/network/peers.json', { signal: AbortSignal.timeout(5000) });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const { network, peers, repository, copies, now } = await answer.json();
+    const { network, peers, repository, copies, now, leftBefore } = await answer.json();
+    const present = peers.filter((peer) => peer.presence !== 'left').length;
     const serving = peers.filter((peer) => peer.state === 'serving' && peer.presence === 'alive').length;
     document.getElementById('network').textContent = network;
     document.title = `${serving} serving · ${network}`;
     document.getElementById('peers').replaceChildren(...peers.map((peer) => row(peer, now)));
     summary.className = '';
     summary.textContent =
-      `${serving} of ${peers.length} serve · data is safe with ${copies} copies · the repository holds ` +
+      `${serving} of ${present} serve${left(peers.length - present, leftBefore)} · data is safe with ${copies} copies · the repository holds ` +
       `${repository.blobs} files, ${bytes(repository.bytes)} (${bytes(repository.freeBytes)} free)`;
   } catch (error) {
     summary.className = 'stale';

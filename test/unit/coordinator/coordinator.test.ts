@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { peerTable } from '../../../bin/peer-table.js';
 import { isDomainError } from '../../../protocol/runtime/errors.js';
 import { NodeKey } from '../../../protocol/trust/identity.js';
 import { checkLease } from '../../../protocol/trust/lease.js';
 import { directoryCalls } from '../../../protocol/wire/calls/directory.js';
+import { handoverCalls } from '../../../protocol/wire/calls/handover.js';
 import { membersCall } from '../../../protocol/wire/calls/members.js';
 import { call } from '../../../protocol/wire/rpc.js';
 import {
@@ -154,6 +156,28 @@ describe('a coordinator on loopback', () => {
     expect(after.account).toMatchObject({ epoch: claimed.account.epoch, email: 'user1@example.org' });
     const next = await call(...at(uppsala), directoryCalls.claim, claimOf(3));
     expect(next.account.epoch).toBeGreaterThan(claimed.account.epoch);
+  });
+
+  it('shows what a node was told and could not do, tells it again, and forgets it when it is done', async () => {
+    const [uppsala, freiburg] = [await join('Uppsala'), await join('Freiburg')];
+    const [leaver] = [await serve(uppsala), await serve(freiburg)];
+    await eventually(() => row(freiburg)?.state === 'serving');
+    const ask = [uppsala.host, coordinator.key.peerId] as const;
+    await call(...ask, directoryCalls.claim, claimOf(1));
+    await call(...ask, handoverCalls.announce, { acceptCopies: 1 });
+    await call(...ask, handoverCalls.rehome, { account: claimOf(1).account });
+    type Told = { kind: string; id: number; do: { what: string } };
+    const seals = () =>
+      (leaver.received as Told[]).filter(({ kind, do: what }) => kind === 'command' && what.what === 'seal');
+    await eventually(() => seals().length === 1);
+    await leaver.channel.send({ kind: 'done', command: seals()[0]?.id as number, code: 'store/full' });
+    const problem = await eventually(() => row(uppsala)?.problem ?? undefined);
+    expect(problem).toContain(`give the account up ${claimOf(1).account}: store/full`);
+    expect(coordinator.status()).toMatchObject({ problems: [{ name: 'Uppsala', problem }] });
+    expect(peerTable(coordinator.peers()).join('\n')).toContain('Problem at Uppsala: it could not be made');
+    await eventually(() => seals().length === 2);
+    await leaver.channel.send({ kind: 'done', command: seals()[1]?.id as number });
+    await eventually(() => row(uppsala)?.problem === null);
   });
 
   it('hands the member list to whoever has another one', async () => {

@@ -1,128 +1,75 @@
 import { describe, expect, it } from 'vitest';
-import { Counters } from '../../../coordinator/counters.js';
-import { Drains, type HolderQueries } from '../../../coordinator/drains.js';
 import { MovesAsked } from '../../../coordinator/http/moves-asked.js';
-import { newRecord, type PeerRecord } from '../../../coordinator/peer.js';
-import { merkleRoot } from '../../../protocol/blobs/inventory.js';
-import { silentLogger } from '../../../protocol/runtime/logger.js';
-import { systemRandom } from '../../../protocol/runtime/random.js';
-import { NodeKey } from '../../../protocol/trust/identity.js';
-import { type InventoryItem, inventoryLines } from '../../../protocol/wire/calls/handover.js';
 import { ManualClock } from '../../support/manual-clock.js';
-import { MemoryStore } from './support.js';
+import { blob, DrainWorld, LEAVER, rootOf } from './drain-world.js';
 
-const PEER = 'leaver';
-const ITEMS: InventoryItem[] = [{ kind: 'blob', id: 'b', bytes: 1 }];
-const ROOT = Buffer.from(merkleRoot(inventoryLines(ITEMS))).toString('hex');
+const ITEMS = [blob('b')];
+const ROOT = rootOf(ITEMS);
 
 /** A comparison that stands still at the question what the repository holds. */
 async function comparing() {
-  const clock = new ManualClock();
-  const signer = await NodeKey.generate();
-  const store = new MemoryStore();
-  let record: PeerRecord = {
-    ...newRecord(PEER, 0),
-    state: 'draining',
-    last: { boot: 1, bootNonce: 'a', storeId: 's' },
-  };
-  const world = { homes: 0, commits: 0, restart: () => {} };
-  world.restart = () => {
-    record = { ...record, last: { boot: 2, bootNonce: 'b', storeId: 's' } };
-  };
+  const world = await DrainWorld.create();
+  world.held.set('repository', new Set(['b']));
   let answer: () => void = () => {};
   const asked = new Promise<void>((resolve) => {
     answer = resolve;
   });
-  const queries: HolderQueries = {
-    held: async (_peer, ids, signal) => {
-      await Promise.race([
-        asked,
-        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
-      ]);
-      return new Set(ids);
-    },
-    checkChunk: async () => {},
-    vector: async () => ({}),
-  };
-  const peer = () => ({ record, location: undefined });
-  const registry = {
-    find: peer,
-    get: peer,
-    list: () => [],
-    draining: () => {},
-    drainCancelled: () => {},
-    drainedOp: () => {
-      world.commits++;
-      return { op: { ns: 'peers', key: PEER, value: '{}' }, done: () => true };
-    },
-  };
-  const drains = new Drains(
-    {
-      registry: registry as never,
-      directory: { homes: () => world.homes } as never,
-      counters: new Counters({ store }),
-      store,
-      queries,
-      signer,
-      clock,
-      random: systemRandom,
-      log: silentLogger,
-    },
-    { network: 'testing', copies: 1 },
-  );
-  drains.announce(PEER, 1);
-  drains.addPage(PEER, 0, ITEMS, true);
-  const controller = new AbortController();
-  const compared = drains.receipt(PEER, ROOT, controller.signal);
-  compared.catch(() => {});
-  await new Promise((resolve) => setImmediate(resolve));
-  return { drains, world, clock, controller, compared, answer };
+  world.hold = () => asked;
+  await world.drains.announce(LEAVER, 1);
+  await world.send(ITEMS, 10);
+  await world.drains.compare(LEAVER, ROOT, 1);
+  await world.until(() => world.asked.length === 1);
+  return { world, answer };
 }
 
 describe('what changes while a drain is compared', () => {
   it.each([
-    ['a new start of the node', 'handover/not-draining', ({ world }) => world.restart()],
-    ['a drain called off', 'handover/not-draining', ({ drains }) => drains.cancel(PEER)],
+    ['a new start of the node', 'handover/not-draining', async (world) => world.setState(LEAVER, 'draining', 2)],
+    ['a drain called off', 'handover/not-draining', async ({ drains }) => drains.cancel(LEAVER)],
     [
       'a drain called off and announced again',
-      'handover/not-draining',
-      ({ drains }) => {
-        drains.cancel(PEER);
-        drains.announce(PEER, 1);
-        drains.addPage(PEER, 0, ITEMS, true);
+      'handover/not-compared',
+      async (world) => {
+        await world.drains.cancel(LEAVER);
+        await world.drains.announce(LEAVER, 1);
+        await world.send(ITEMS, 10);
       },
     ],
-    ['another inventory', 'handover/inventory-order', ({ drains }) => drains.addPage(PEER, 0, ITEMS, true)],
+    ['another inventory', 'handover/inventory-order', async (world) => world.send([blob('c')], 10)],
     [
       'an account that came',
       'handover/accounts-left',
-      ({ world }) => {
+      async (world) => {
         world.homes = 1;
       },
     ],
-  ] as [string, string, (at: Awaited<ReturnType<typeof comparing>>) => void][])(
-    '%s gives no receipt',
-    async (_what, code, change) => {
-      const at = await comparing();
-      change(at);
-      at.answer();
-      await expect(at.compared).rejects.toMatchObject({ code });
-      expect(at.world.commits).toBe(0);
-    },
-  );
+  ] as [string, string, (world: DrainWorld) => Promise<void>][])('%s gives no receipt', async (_what, code, change) => {
+    const { world, answer } = await comparing();
+    await change(world);
+    answer();
+    await expect(world.drains.receipt(LEAVER, ROOT)).rejects.toMatchObject({ code });
+    expect(world.commits).toBe(0);
+    await world.drains.stop();
+  });
 
-  it('a caller that is gone gives no receipt, and an unchanged drain one', async () => {
-    const gone = await comparing();
-    gone.controller.abort(new Error('gone'));
-    gone.answer();
-    await expect(gone.compared).rejects.toThrow('gone');
-    expect(gone.world.commits).toBe(0);
+  it('an unchanged drain gives one', async () => {
+    const { world, answer } = await comparing();
+    answer();
+    expect((await world.compared(ITEMS, 1)).state).toBe('safe');
+    expect(await world.drains.receipt(LEAVER, ROOT)).toContain('.');
+    await world.drains.stop();
   });
 
   it('a holder that does not answer in time does not count', async () => {
-    const at = await comparing();
-    at.clock.advance(15_000);
-    expect(await at.compared).toMatchObject({ receipt: null, unsafe: { objects: 1 } });
+    const { world } = await comparing();
+    world.clock.advance(15_000);
+    expect(await world.compared(ITEMS, 1)).toMatchObject({ state: 'unsafe', missing: { objects: 1 } });
+    // Left in peace for a while.
+    world.hold = () => Promise.resolve();
+    expect((await world.compared(ITEMS, 2)).state).toBe('unsafe');
+    world.clock.advance(60_000);
+    expect((await world.compared(ITEMS, 3)).state).toBe('safe');
+    await world.drains.stop();
   });
 });
 

@@ -1,6 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { peerTable } from '../../../bin/peer-table.js';
 import { verifyReceipt } from '../../../coordinator/receipts.js';
 import type { BlobStore } from '../../../protocol/blobs/blob.js';
 import { openBlobStore } from '../../../protocol/blobs/blob-store.js';
@@ -11,7 +12,7 @@ import { systemClock } from '../../../protocol/runtime/clock.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { systemRandom } from '../../../protocol/runtime/random.js';
 import { directoryCalls } from '../../../protocol/wire/calls/directory.js';
-import { handoverCalls, type InventoryItem, inventoryLines } from '../../../protocol/wire/calls/handover.js';
+import { handoverCalls, type InventoryItem, inventoryLine } from '../../../protocol/wire/calls/handover.js';
 import { call } from '../../../protocol/wire/rpc.js';
 import {
   eventually,
@@ -75,11 +76,23 @@ describe('a drain, as the coordinator judges it', () => {
     for await (const { blob, size } of node.blobs.list()) items.push({ kind: 'blob', id: blob, bytes: size });
     return items;
   };
-  const rootOf = (items: InventoryItem[]) => Buffer.from(merkleRoot(inventoryLines(items))).toString('hex');
+  const rootOf = (items: InventoryItem[]) => Buffer.from(merkleRoot(items.map(inventoryLine))).toString('hex');
   const send = async (node: Node, items: InventoryItem[]) => {
     await call(...ask(node), handoverCalls.inventory, { page: 0, items: items.slice(0, 1), last: false });
     await call(...ask(node), handoverCalls.inventory, { page: 1, items: items.slice(1), last: true });
-    return call(...ask(node), handoverCalls.receipt, { root: rootOf(items) });
+    return compared(node, items);
+  };
+  let round = 0;
+  /** A new round of comparing, to its end, and the receipt when there is one. */
+  const compared = async (node: Node, items: InventoryItem[]) => {
+    const root = rootOf(items);
+    round += 1;
+    const { missing } = await eventually(async () => {
+      const answer = await call(...ask(node), handoverCalls.compare, { root, round });
+      return answer.state === 'comparing' ? undefined : answer;
+    });
+    if (missing.objects > 0) return { receipt: null, unsafe: missing };
+    return { ...(await call(...ask(node), handoverCalls.receipt, { root })), unsafe: missing };
   };
 
   beforeEach(async () => {
@@ -163,7 +176,12 @@ describe('a drain, as the coordinator judges it', () => {
 
     await coordinator.stop();
     coordinator = await startCoordinator(join(folder.path, 'coordinator'));
-    expect(coordinator.peers().peers[0]?.state).toBe('drained');
+    expect(coordinator.peers().peers[0]).toMatchObject({ state: 'drained', presence: 'left', receipt: '1' });
+    const table = peerTable(coordinator.peers());
+    expect(table[0]).toContain('1 node and 1 that left');
+    expect(table.find((line) => line.startsWith('Uppsala'))).toMatch(/drained \(receipt 1\)\s+left/);
+    const listing = { ...coordinator.peers(), peers: [], leftBefore: 2 };
+    expect(peerTable(listing).at(-1)).toBe('2 that left over a month ago: galaxy-coordinator peers --all');
   });
 
   it('gives the receipt for no other inventory: the node announces anew and is compared again', async () => {
@@ -175,7 +193,7 @@ describe('a drain, as the coordinator judges it', () => {
     const whole = async () => {
       const items = await blobs();
       await call(...ask(leaver), handoverCalls.inventory, { page: 0, items, last: true });
-      return call(...ask(leaver), handoverCalls.receipt, { root: rootOf(items) });
+      return compared(leaver, items);
     };
     const first = await whole();
     expect(first.receipt).not.toBeNull();
@@ -202,7 +220,7 @@ describe('a drain, as the coordinator judges it', () => {
     await call(...ask(leaver), handoverCalls.announce, {});
     const items = (await inventoryOf(leaver)).filter(({ kind }) => kind === 'blob');
     await call(...ask(leaver), handoverCalls.inventory, { page: 0, items, last: true });
-    const result = await call(...ask(leaver), handoverCalls.receipt, { root: rootOf(items) });
+    const result = await compared(leaver, items);
     expect(result).toMatchObject({ receipt: null, unsafe: { objects: 1, bytes: 10, first: [{ kind: 'blob', id }] } });
   });
 
@@ -219,10 +237,10 @@ describe('a drain, as the coordinator judges it', () => {
     await page(0, [item(b)]);
     await expect(page(1, [item(a)])).rejects.toMatchObject(outOfOrder);
     await page(0, [item(a)]);
-    const early = call(...ask(leaver), handoverCalls.receipt, { root: rootOf([item(a)]) });
+    const early = call(...ask(leaver), handoverCalls.compare, { root: rootOf([item(a)]), round: 1 });
     await expect(early).rejects.toMatchObject(outOfOrder);
     await page(1, [item(b)], true);
-    const other = call(...ask(leaver), handoverCalls.receipt, { root: rootOf([item(a)]) });
+    const other = call(...ask(leaver), handoverCalls.compare, { root: rootOf([item(a)]), round: 1 });
     await expect(other).rejects.toMatchObject(outOfOrder);
   });
 

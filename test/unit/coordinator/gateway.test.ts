@@ -2,8 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../protocol/runtime/clock.js';
+import { NodeKey } from '../../../protocol/trust/identity.js';
 import { signToken } from '../../../protocol/trust/signed.js';
 import { checkTicket, nonceHash } from '../../../protocol/trust/ticket.js';
+import { issueWayBack } from '../../../protocol/trust/way-back.js';
 import { directoryCalls } from '../../../protocol/wire/calls/directory.js';
 import { acceptTunnel } from '../../../protocol/wire/http-tunnel.js';
 import { LIMITS, PROTOCOLS } from '../../../protocol/wire/limits.js';
@@ -149,11 +151,25 @@ describe("the network's address", () => {
     await call(node.peer.host, coordinator.key.peerId, directoryCalls.putKey, { account: id, hash, revoked: false });
     return key;
   };
+  const cookieOf = (answer: Answer) => String(answer.headers['set-cookie']?.[0]).split(';')[0] as string;
+  /** The first half of a browser's sign-in: with a node's way back it gets its value, and is sent back with the hash. */
+  const begin = async (node: FakeNode, url: string, now = systemClock.now()) => {
+    const back = issueWayBack(node.peer.key, url, now);
+    const answer = await ask(`${base}/network/signed-in?back=${back}&to=/histories/list`, { headers: PAGE });
+    const location = String(answer.headers.location);
+    const state = new URL(location, base).searchParams.get('state') ?? '';
+    return { answer, location, state, cookie: cookieOf(answer) };
+  };
+  const finish = (handOff: string, state: string, cookie = '') =>
+    ask(`${base}/network/signed-in?token=${handOff}&state=${state}&to=/histories/list`, {
+      headers: { ...PAGE, ...(cookie ? { cookie } : {}) },
+    });
   const signInCookie = async (handOff: string) => {
-    const answer = await ask(`${base}/network/signed-in?token=${handOff}&to=/histories/list`);
+    const { state, cookie } = await begin(far, farUrl);
+    const answer = await finish(handOff, state, cookie);
     expect(answer.status).toBe(307);
     expect(answer.headers.location).toBe('/network/go?to=%2Fhistories%2Flist');
-    return String(answer.headers['set-cookie']?.[0]).split(';')[0] as string;
+    return cookieOf(answer);
   };
 
   beforeAll(async () => {
@@ -255,8 +271,9 @@ describe("the network's address", () => {
   it('takes a signed-in browser to its home with a ticket for that node and that browser only', async () => {
     const { handOff } = await account(far, '00000000000000b1', 'traveller');
     const cookie = await signInCookie(handOff);
-    const used = await ask(`${base}/network/signed-in?token=${handOff}&to=/`);
-    expect(used.status).toBe(401);
+    const again = await begin(far, farUrl);
+    const used = await finish(handOff, again.state, again.cookie);
+    expect([used.status, used.headers['set-cookie']]).toEqual([401, undefined]);
 
     const go = await ask(`${base}/datasets/x?tab=1`, { headers: { ...PAGE, cookie, ...from('192.0.2.9') } });
     const enter = new URL(String(go.headers.location));
@@ -285,6 +302,76 @@ describe("the network's address", () => {
     const wrong = new URLSearchParams({ node: near.peer.key.peerId, nonce: nonceHash('n0nce'), to: '/' });
     const refused = await ask(`${base}/network/ticket?${wrong}`, { headers: { cookie } });
     expect(refused.headers.location).toBe('/network/go?to=%2F');
+  });
+
+  it('sends a browser that signs in back to its node, with the hash of what it has here as a cookie', async () => {
+    const { answer, location, state, cookie } = await begin(far, farUrl);
+    const to = new URL(location);
+    expect([answer.status, to.origin, to.pathname]).toEqual([307, farUrl, '/galaxy-node/hand-off']);
+    expect(Object.fromEntries(to.searchParams)).toEqual({ node: far.peer.key.peerId, state, to: '/histories/list' });
+    expect(answer.headers['set-cookie']?.[0]).toMatch(
+      /^galaxy_network_state=[0-9a-f]{32}; Path=\/network\/signed-in; HttpOnly; SameSite=Lax; Max-Age=300$/,
+    );
+    expect(location).not.toContain(cookie.split('=')[1]);
+    expect([answer.headers['referrer-policy'], answer.headers['cache-control']]).toEqual(['no-referrer', 'no-store']);
+    // Two tabs that come at once do not spoil each other's.
+    const back = issueWayBack(far.peer.key, farUrl, systemClock.now());
+    const second = await ask(`${base}/network/signed-in?back=${back}`, { headers: { ...PAGE, cookie } });
+    expect(cookieOf(second)).toBe(cookie);
+    expect(String(second.headers.location)).toContain(state);
+  });
+
+  it("sends it back under the network's own address to a node that is reached there, and by the tunnel to that node", async () => {
+    const { location } = await begin(near, base);
+    expect(location).toMatch(/^\/galaxy-node\/hand-off\?node=/);
+    const back = await ask(`${base}${location}`, {
+      headers: { ...PAGE, cookie: 'galaxyhandoff=h', ...from('198.51.100.9') },
+    });
+    expect(json(back)).toMatchObject({ node: 'Uppsala', url: location });
+    expect(near.seen.at(-1)?.headers.cookie).toBe('galaxyhandoff=h');
+  });
+
+  it('signs in no browser in which the sign-in was not begun, says so plainly, and leaves it as it was', async () => {
+    const { handOff } = await account(far, '00000000000000d1', 'mallory');
+    const { state, cookie } = await begin(far, farUrl);
+    const victim = await begin(far, farUrl);
+    const attacks = {
+      'a link without more': await ask(`${base}/network/signed-in?token=${handOff}&to=/`, { headers: PAGE }),
+      'in a browser without the cookie': await finish(handOff, state),
+      'in a browser with a cookie of its own': await finish(handOff, state, victim.cookie),
+      'with the cookie and no state': await ask(`${base}/network/signed-in?token=${handOff}`, {
+        headers: { ...PAGE, cookie: victim.cookie },
+      }),
+      'with the value in place of its hash': await finish(handOff, cookie.split('=')[1] as string, victim.cookie),
+      'with an empty cookie': await finish(handOff, createHash('sha256').digest('hex'), 'galaxy_network_state='),
+    };
+    for (const [what, answer] of Object.entries(attacks)) {
+      expect([what, answer.status, answer.headers['set-cookie']]).toEqual([what, 403, undefined]);
+      expect(answer.headers['content-type'], what).toContain('text/html');
+      expect(answer.body.toString(), what).toContain('This sign-in was not begun in this browser');
+      expect(answer.body.toString(), what).not.toContain('<meta http-equiv="refresh"');
+    }
+    // Nothing of it was used up: where it was begun it goes on.
+    expect((await finish(handOff, state, cookie)).status).toBe(307);
+  });
+
+  it('sends no browser back by a way that no member signed just now', async () => {
+    const stranger = await NodeKey.generate();
+    const ways = [
+      issueWayBack(stranger, 'http://evil.example', systemClock.now()),
+      issueWayBack(far.peer.key, farUrl, systemClock.now() - 10 * 60_000),
+      issueWayBack(far.peer.key, farUrl, systemClock.now() + 10 * 60_000),
+      signToken(far.peer.key, 'reachability', { nonce: 'http://evil.example' }),
+      'http://evil.example',
+    ];
+    for (const back of ways) {
+      const answer = await ask(`${base}/network/signed-in?back=${encodeURIComponent(back)}`, { headers: PAGE });
+      expect([answer.status, answer.headers.location, answer.headers['set-cookie']]).toEqual([
+        401,
+        undefined,
+        undefined,
+      ]);
+    }
   });
 
   it("takes a signed-in browser into a node without URL under the network's own address", async () => {

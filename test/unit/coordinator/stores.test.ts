@@ -4,6 +4,7 @@ import { Counters } from '../../../coordinator/counters.js';
 import { Directory } from '../../../coordinator/directory.js';
 import { Invitations } from '../../../coordinator/invitations.js';
 import { Locks } from '../../../coordinator/locks.js';
+import { hasLeftLongAgo, type PeerRow } from '../../../coordinator/peer.js';
 import { Registry } from '../../../coordinator/registry.js';
 import { Sessions } from '../../../coordinator/sessions.js';
 import { isAcceptableHash, SignIn } from '../../../coordinator/sign-in.js';
@@ -107,6 +108,48 @@ describe('the directory', () => {
     await expect(directory.rehome(id(1), 'a', 'b')).rejects.toThrow('disk is full');
     expect((await directory.byId(id(1)))?.home).toBe('a');
     expect((await directory.claim(claim(2), 'a')).epoch).toBe(epochOf(1, 4));
+  });
+
+  it('has in memory what is on the disk, also after a write that failed and was there all the same', async () => {
+    const directory = await directoryOn(store);
+    await directory.claim(claim(1), 'a');
+    const changes: unknown[] = [];
+    directory.onRehomed(({ account, from, to }) => changes.push([account, from, to]));
+    store.failLate = true;
+    await expect(directory.rehome(id(1), 'a', 'b')).rejects.toThrow('disk is full');
+    expect(directory.homeOf(id(1))).toBe('b');
+    expect([directory.homes('a'), directory.homes('b')]).toEqual([0, 1]);
+    expect(changes).toEqual([[id(1), 'a', 'b']]);
+    expect((await directory.rehome(id(1), 'a', 'c')).home).toBe('b');
+    store.failLate = true;
+    await expect(directory.claim(claim(2), 'a')).rejects.toThrow('disk is full');
+    expect([directory.homeOf(id(2)), directory.homes('a')]).toEqual(['a', 1]);
+    expect((await directory.claim(claim(2), 'a')).home).toBe('a');
+  });
+
+  it('does nothing with an account while the disk does not say how it stands, and counts it as maybe there', async () => {
+    const directory = await directoryOn(store);
+    await directory.claim(claim(1), 'a');
+    const changes: unknown[] = [];
+    directory.onRehomed(({ to }) => changes.push(to));
+    const commit = store.commit.bind(store);
+    const full = async () => {
+      throw new Error('the disk is full');
+    };
+    store.failLate = true;
+    let isFirst = true;
+    store.commit = async (ops) => {
+      if (!isFirst) return full();
+      isFirst = false;
+      return commit(ops);
+    };
+    await expect(directory.rehome(id(1), 'a', 'b')).rejects.toThrow('disk is full');
+    await expect(directory.byId(id(1))).rejects.toThrow('disk is full');
+    await expect(directory.rehome(id(1), 'a', 'c')).rejects.toThrow('disk is full');
+    expect([directory.homes('a'), directory.homes('b'), changes.length]).toEqual([1, 1, 0]);
+    store.commit = commit;
+    expect((await directory.byId(id(1)))?.home).toBe('b');
+    expect([directory.homes('a'), directory.homes('b'), changes]).toEqual([0, 1, ['b']]);
   });
 
   it('re-homes once, however many ask for it at the same moment', async () => {
@@ -303,6 +346,37 @@ describe('invitations', () => {
     ).toBe(2);
   });
 
+  it('are forgotten a month after they were used or expired, and not before', async () => {
+    const first = await compose(store);
+    const [peer, other] = (await peerIds(2)) as [string, string];
+    const [used, expired] = [await first.invite('Uppsala'), await first.invite('Freiburg')];
+    await first.invitations.redeem(used, peer);
+    clock.jump(30 * 24 * 3600 * 1000);
+    const later = await compose(store);
+    await later.invitations.start();
+    await expect(later.invitations.redeem(used, other)).rejects.toMatchObject({ code: 'join/used-invitation' });
+    await expect(later.invitations.redeem(expired, other)).rejects.toMatchObject({ code: 'join/expired-invitation' });
+    clock.jump(1001);
+    const fresh = await later.invite('Brno');
+    expect((await later.invitations.list()).map(({ name }) => name)).toEqual(['Brno']);
+    await expect(later.invitations.redeem(used, other)).rejects.toMatchObject({ code: 'join/unknown-invitation' });
+    await later.invitations.redeem(fresh, other);
+    clock.jump(32 * 24 * 3600 * 1000);
+    clock.advance(1);
+    await later.invitations.stop();
+    expect(await later.invitations.list()).toEqual([]);
+  });
+
+  it('are bounded, and for nobody who would be taken for the repository', async () => {
+    const { invite } = await compose(store);
+    await expect(invite('The main  repository'.replace('  ', ' '))).rejects.toMatchObject({
+      code: 'coordinator/reserved-name',
+    });
+    const row = JSON.stringify({ name: 'x', location: null, createdAt: 1, expiresAt: clock.now() });
+    for (let n = 0; n < 10_000; n++) store.data.set(`invitations\u0000${n}`, Buffer.from(row));
+    await expect(invite('Uppsala')).rejects.toMatchObject({ code: 'coordinator/too-many-invitations' });
+  });
+
   it('end: expired, unknown and revoked are refused by name', async () => {
     const { invitations, invite, members } = await compose(store);
     const [peer, thief] = (await peerIds(2)) as [string, string];
@@ -387,6 +461,39 @@ describe('the registry', () => {
     await registry.admitted(peerId, hello(2), false);
     expect(state()).toBe('joining');
     expect(registry.get(peerId)?.record.receipt).toBeUndefined();
+  });
+
+  it('knows who left from who died, also after a restart, and lists the former for a month', async () => {
+    const { registry, peerId, presence } = await withPeer();
+    await registry.admitted(peerId, hello(1), false);
+    registry.heard(peerId, load(1), more);
+    registry.draining(peerId);
+    const { op, done } = registry.drainedOp(peerId, '7');
+    await store.commit([op]);
+    expect(done()).toBe(true);
+    expect(presence()).toBe('alive');
+    registry.closed(peerId);
+    registry.redialed(peerId, 'refused');
+    clock.advance(60_000);
+    const [row] = registry.rows();
+    expect(row).toMatchObject({
+      presence: 'left',
+      reason: 'it was drained (receipt 7) and has left',
+      receipt: '7',
+      leftAtMs: clock.now() - 60_000,
+    });
+    const again = await build(store.restart());
+    const [later] = again.registry.rows() as [PeerRow];
+    expect(later.presence).toBe('left');
+    const month = 30 * 24 * 3600 * 1000;
+    const at = later.leftAtMs as number;
+    expect([hasLeftLongAgo(later, at + month - 1), hasLeftLongAgo(later, at + month)]).toEqual([false, true]);
+    await again.registry.admitted(peerId, hello(2), false);
+    expect(again.registry.rows()[0]).toMatchObject({ presence: 'alive', receipt: null, leftAtMs: null });
+    again.registry.closed(peerId);
+    again.registry.redialed(peerId, 'refused');
+    clock.advance(60_000);
+    expect(again.registry.get(peerId)?.presence).toBe('dead');
   });
 
   it('calls a drain off when the node says so first', async () => {

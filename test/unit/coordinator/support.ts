@@ -214,6 +214,9 @@ export async function eventually<T>(check: () => T | undefined | false | Promise
 export class MemoryStore implements Store {
   readonly data: Map<string, Uint8Array>;
   failNext = false;
+  /** The next write fails, and is there all the same: as of the write after it, when the store was opened again. */
+  failLate = false;
+  private late: readonly StoreOp[] = [];
 
   constructor(data = new Map<string, Uint8Array>()) {
     this.data = data;
@@ -253,7 +256,14 @@ export class MemoryStore implements Store {
       this.failNext = false;
       throw new Error('the disk is full');
     }
-    for (const op of ops) {
+    if (this.failLate) {
+      this.failLate = false;
+      this.late = ops;
+      throw new Error('the disk is full');
+    }
+    const late = this.late;
+    this.late = [];
+    for (const op of [...late, ...ops]) {
       const key = `${op.ns}\u0000${op.key}`;
       if ('delete' in op) this.data.delete(key);
       else this.data.set(key, typeof op.value === 'string' ? Buffer.from(op.value) : op.value);

@@ -6,12 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { orderProblem, signReceipt } from '../../../coordinator/receipts.js';
 import { HeldLeases } from '../../../node/accounts/held-leases.js';
 import { ARRIVAL_WAIT_MS, Homes } from '../../../node/accounts/homes.js';
-import { inventoryRoot, pagesOf, takeInventory } from '../../../node/drain/inventory.js';
+import type { Unsafe } from '../../../node/drain/handover.js';
+import { InventoryStep, pagesOf, takeInventory } from '../../../node/drain/inventory.js';
 import { JobsStep } from '../../../node/drain/jobs.js';
-import { Pace } from '../../../node/drain/pace.js';
 import type { Left, StepContext } from '../../../node/drain/part.js';
 import { untilQuiet } from '../../../node/drain/quiet.js';
-import { readReceipt, receiptText } from '../../../node/drain/receipt.js';
+import { ReceiptStep, readReceipt, receiptText } from '../../../node/drain/receipt.js';
 import { FORMER_RECEIPT_FILE, RECEIPT_FILE, ReceiptFile } from '../../../node/drain/receipt-file.js';
 import { UploadsStep } from '../../../node/drain/uploads.js';
 import { HandoverClient } from '../../../node/peers/handover-client.js';
@@ -21,9 +21,16 @@ import type { BlobStore } from '../../../protocol/blobs/blob.js';
 import { openAccountLog } from '../../../protocol/log/store-account-log.js';
 import { systemClock } from '../../../protocol/runtime/clock.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
+import { Pace } from '../../../protocol/runtime/pace.js';
 import { systemRandom } from '../../../protocol/runtime/random.js';
 import { NodeKey } from '../../../protocol/trust/identity.js';
-import { handoverCalls, type InventoryItem, inventoryLines } from '../../../protocol/wire/calls/handover.js';
+import {
+  type CompareAnswer,
+  handoverCalls,
+  INVENTORY_ITEMS_MAX,
+  type InventoryItem,
+  inventoryLine,
+} from '../../../protocol/wire/calls/handover.js';
 import { handoverErrors } from '../../../protocol/wire/calls/handover-errors.js';
 import { answer, serveCalls } from '../../../protocol/wire/rpc.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -38,6 +45,8 @@ import {
   FakeJobs,
   FakeUploads,
   HOUR_MS,
+  inventoryRoot,
+  listed,
   smallWorld,
 } from './world.js';
 
@@ -147,14 +156,14 @@ describe('the inventory', () => {
       items.sort((a, b) => (a.kind === b.kind ? (a.id < b.id ? -1 : 1) : a.kind < b.kind ? -1 : 1)),
     );
 
-  it('travels in pages that lose nothing, are in order and within both bounds', () => {
-    fc.assert(
-      fc.property(
+  it('travels in pages that lose nothing, are in order and within both bounds', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         anyItems,
         fc.integer({ min: 1, max: 9 }),
         fc.integer({ min: 1, max: 400 }),
-        (items, itemsMax, bytesMax) => {
-          const pages = [...pagesOf(items, { itemsMax, bytesMax })];
+        async (items, itemsMax, bytesMax) => {
+          const pages = await listed(pagesOf(items, { itemsMax, bytesMax }));
           expect(pages.flatMap((page) => page.items)).toEqual(items);
           expect(pages.map(({ page }) => page)).toEqual(pages.map((_, index) => index));
           expect(pages.map(({ last }) => last)).toEqual(pages.map((_, index) => index === pages.length - 1));
@@ -170,13 +179,127 @@ describe('the inventory', () => {
   it('names accounts before blobs, each in order, with vectors and sizes, and has one root', async () => {
     const world = await smallWorld();
     world.accounts.set('0000000000000001', { b: 2, a: 1 });
-    const items = await takeInventory({ log: world.log, blobs: world.blobStore });
+    const items = await listed(takeInventory({ log: world.log, blobs: world.blobStore }));
     expect(items[0]).toEqual({ kind: 'account', id: '0000000000000001', bytes: 0, vector: { a: 1, b: 2 } });
     expect(items.map(({ kind, id }) => `${kind} ${id}`)).toEqual(items.map(({ kind, id }) => `${kind} ${id}`).sort());
     expect(inventoryRoot(items)).toMatch(/^[0-9a-f]{64}$/);
-    expect(inventoryRoot(items)).toBe(inventoryRoot([...items].reverse()));
     expect(inventoryRoot(items.slice(1))).not.toBe(inventoryRoot(items));
-    expect(inventoryLines(items)[0]).toBe('account 0000000000000001 0 a=1 b=2');
+    expect(inventoryLine(items[0] as InventoryItem)).toBe('account 0000000000000001 0 a=1 b=2');
+  });
+});
+
+describe('an inventory that is too large', () => {
+  it('is not sent at all, and the drain waits and says why', async () => {
+    const world = await smallWorld();
+    const sent: number[] = [];
+    const handover = { inventory: async (page: number) => sent.push(page) };
+    const source = { log: world.log, blobs: world.blobStore, handover };
+    const { reports, ...rest } = context(world.clock);
+    await expect(new InventoryStep(source, { itemsMax: 14 }).run(rest)).rejects.toMatchObject({
+      code: 'handover/inventory-too-large',
+      data: { max: 14 },
+    });
+    expect([sent, reports]).toEqual([[], []]);
+    const step = new InventoryStep(source, { itemsMax: 15 });
+    expect(await step.run(rest)).toBeUndefined();
+    expect([sent, step.root?.length]).toEqual([[0], 64]);
+  });
+
+  it('is known before anybody begins', async () => {
+    const world = await smallWorld();
+    const life = await world.start();
+    expect((await life.leaving.plan(undefined)).possible).toBe(true);
+    const { blobStore } = world;
+    const many = { ...blobStore, list: () => manyBlobs(INVENTORY_ITEMS_MAX) };
+    Object.defineProperty(world, 'blobStore', { get: () => many });
+    const next = await world.start();
+    const plan = await next.leaving.plan(undefined);
+    expect(plan.possible).toBe(false);
+    expect(plan.reasons.join()).toContain(`more than ${INVENTORY_ITEMS_MAX} objects and accounts are here`);
+    await life.stop();
+    await next.stop();
+  });
+
+  async function* manyBlobs(count: number) {
+    for (let n = 0; n < count; n++) yield { blob: `blob-${n}`, size: 1 };
+  }
+});
+
+describe('while the coordinator compares', () => {
+  it('the drain shows how far it is, goes on after a lost answer, and asks for a receipt again when a holder went', async () => {
+    const clock = new ManualClock();
+    const said: string[] = [];
+    const rounds: number[] = [];
+    const of = (objects: number) => ({ objects, bytes: objects * 10 });
+    const missing = { ...of(1), first: [{ kind: 'blob' as const, id: 'x', reason: 'r' }] };
+    const none = { ...of(0), first: [] };
+    const answers: (CompareAnswer | Error)[] = [
+      { state: 'comparing', checked: of(0), total: of(4), missing: none },
+      { state: 'comparing', checked: of(2), total: of(4), missing },
+      { state: 'unsafe', checked: of(4), total: of(4), missing },
+      { state: 'safe', checked: of(4), total: of(4), missing: none },
+      new Error('the answer was lost'),
+      { state: 'safe', checked: of(4), total: of(4), missing: none },
+    ];
+    const receipts: (string | Error)[] = [handoverErrors('not-compared'), 'the receipt'];
+    const next = <T>(from: (T | Error)[]): T => {
+      const value = from.shift() as T | Error;
+      if (value instanceof Error) throw value;
+      return value;
+    };
+    const distrusted: unknown[] = [];
+    const step = new ReceiptStep({
+      handover: {
+        compare: async (_root, round) => {
+          rounds.push(round);
+          return next(answers);
+        },
+        receipt: async () => next(receipts),
+      },
+      inventory: { root: '0'.repeat(64), forget: () => {} },
+      data: { distrust: (unsafe) => distrusted.push(unsafe) },
+      check: (receipt) => said.push(receipt),
+      clock,
+    });
+    const unsafe: (Unsafe | undefined)[] = [];
+    const { reports, ...rest } = context(clock, { unsafe: (one) => unsafe.push(one) });
+    const first = step.run(rest);
+    await driveUntil(clock, () => reports.length === 2);
+    expect(step.binding()).toBe(false);
+    expect(await drive(clock, first)).toEqual({ backTo: 'data' });
+    expect(reports.map(({ objects, bytesDone, bytesTotal, say }) => [objects, bytesDone, bytesTotal, say])).toEqual([
+      [4, 0, 40, '0 of 4 objects compared'],
+      [2, 20, 40, '2 of 4 objects compared, 1 not safe so far'],
+      [0, 40, 40, '4 of 4 objects compared, 1 not safe so far'],
+    ]);
+    expect([unsafe.at(-1), distrusted]).toEqual([missing, [missing]]);
+    expect(await step.run(rest)).toEqual({ backTo: 'receipt' });
+    await expect(step.run(rest)).rejects.toThrow('lost');
+    expect(await step.run(rest)).toEqual({ receipt: 'the receipt' });
+    expect([rounds, said]).toEqual([[1, 1, 1, 2, 2, 2], ['the receipt']]);
+  });
+
+  it('and more is not safe than it can name, every holder is asked about everything again', async () => {
+    const world = await smallWorld();
+    world.paused = true;
+    const life = await world.start();
+    for (const blob of world.blobs.keys()) {
+      for (const peer of ['repo', 'b']) {
+        await life.ledger.track([{ blob, size: 1 }]);
+        await life.ledger.confirmBlobs(peer, 's', [blob]);
+      }
+    }
+    const compare = world.coordinator.compare.bind(world.coordinator);
+    world.coordinator.compare = async (root, round) => {
+      const answer = await compare(root, round);
+      return { ...answer, missing: { ...answer.missing, first: answer.missing.first.slice(0, 1) } };
+    };
+    await life.drain.begin();
+    await drive(world.clock, life.drain.done);
+    expect(world.coordinator.calls.filter((call) => call === 'receipt')).toHaveLength(1);
+    // One round that named one of twelve, and one that found all of them.
+    expect(world.coordinator.calls.filter((call) => call === 'compare')).toHaveLength(4);
+    await life.stop();
   });
 });
 
@@ -184,7 +307,7 @@ describe('what is damaged here', () => {
   it('is named in the inventory, and the drain waits until others hold it, saying what is not safe', async () => {
     const world = await smallWorld();
     world.damaged.set('rotten', 700);
-    const items = await takeInventory({ log: world.log, blobs: world.blobStore });
+    const items = await listed(takeInventory({ log: world.log, blobs: world.blobStore }));
     expect(items).toContainEqual({ kind: 'blob', id: 'rotten', bytes: 700 });
     const life = await world.start();
     await life.drain.begin();
@@ -207,9 +330,9 @@ describe('what is damaged here', () => {
 describe('what the coordinator makes of it', () => {
   it('takes the inventory as it is sent, and signs a receipt that this node reads', async () => {
     const world = await smallWorld();
-    const items = await takeInventory({ log: world.log, blobs: world.blobStore });
+    const items = await listed(takeInventory({ log: world.log, blobs: world.blobStore }));
     let before: InventoryItem | undefined;
-    for (const page of pagesOf(items, { itemsMax: 4 })) {
+    for await (const page of pagesOf(items, { itemsMax: 4 })) {
       expect(orderProblem(before, page.items)).toBeUndefined();
       before = page.items.at(-1);
     }
@@ -287,14 +410,14 @@ describe('the end', () => {
 
   it('measures the rate over the last half minute', () => {
     const pace = new Pace();
-    expect(pace.bytesPerSecond()).toBeUndefined();
+    expect(pace.perSecond()).toBeUndefined();
     pace.record(0, 0);
     pace.record(1000, 1_000_000);
-    expect(pace.bytesPerSecond()).toBe(1_000_000);
+    expect(pace.perSecond()).toBe(1_000_000);
     for (let second = 2; second < 100; second++) pace.record(second * 1000, 1_000_000 + second);
-    expect(pace.bytesPerSecond()).toBe(1);
+    expect(pace.perSecond()).toBe(1);
     pace.record(101_000, 0);
-    expect(pace.bytesPerSecond()).toBeUndefined();
+    expect(pace.perSecond()).toBeUndefined();
   });
 });
 

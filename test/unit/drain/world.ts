@@ -7,14 +7,14 @@ import { HeldLeases } from '../../../node/accounts/held-leases.js';
 import type { AccountsDeps } from '../../../node/drain/accounts.js';
 import { drainErrors } from '../../../node/drain/errors.js';
 import { DrainGate } from '../../../node/drain/gate.js';
-import type { Handover, NewHome, Unsafe } from '../../../node/drain/handover.js';
-import { inventoryRoot } from '../../../node/drain/inventory.js';
+import type { Handover, NewHome } from '../../../node/drain/handover.js';
 import { createLeaving, type Leaving } from '../../../node/drain/leaving.js';
 import { Drain, type DrainDeps } from '../../../node/drain.js';
 import { BlobReplicator } from '../../../node/replication/blob-replicator.js';
 import type { BlobLane, Holder, Holders } from '../../../node/replication/holders.js';
 import { Ledger } from '../../../node/replication/ledger.js';
 import type { BlobStore } from '../../../protocol/blobs/blob.js';
+import { MerkleTree } from '../../../protocol/blobs/inventory.js';
 import type { Vector } from '../../../protocol/log/account-log.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
 import type { Random } from '../../../protocol/runtime/random.js';
@@ -22,7 +22,12 @@ import type { Range, Store, StoreOp } from '../../../protocol/runtime/store.js';
 import { NodeKey } from '../../../protocol/trust/identity.js';
 import { signToken } from '../../../protocol/trust/signed.js';
 import { directoryErrors } from '../../../protocol/wire/calls/directory-errors.js';
-import { type InventoryItem, RECEIPT_KIND } from '../../../protocol/wire/calls/handover.js';
+import {
+  type CompareAnswer,
+  type InventoryItem,
+  inventoryLine,
+  RECEIPT_KIND,
+} from '../../../protocol/wire/calls/handover.js';
 import { handoverErrors } from '../../../protocol/wire/calls/handover-errors.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
@@ -136,6 +141,8 @@ export class FakeCoordinator implements Handover {
   private nextPage = 0;
   private copies = 2;
   private isComplete = false;
+  /** The round that was begun; 0: none. */
+  private comparing = 0;
 
   constructor(
     readonly key: NodeKey,
@@ -154,6 +161,7 @@ export class FakeCoordinator implements Handover {
 
   restart(): void {
     this.announced = false;
+    this.comparing = 0;
     this.items = [];
     this.isComplete = false;
   }
@@ -198,26 +206,38 @@ export class FakeCoordinator implements Handover {
     return this.items.length;
   }
 
-  async receipt(root: string): Promise<{ receipt: string | null; unsafe: Unsafe }> {
-    this.take('receipt');
-    const none = { objects: 0, bytes: 0, first: [] };
-    if (this.state === 'drained') return { receipt: this.receipts.at(-1) ?? null, unsafe: none };
+  /** Compared in two steps, so that a drain sees one that is not at its end. */
+  async compare(root: string, round: number): Promise<CompareAnswer> {
+    this.take('compare');
+    const total = { objects: this.items.length, bytes: this.items.reduce((sum, { bytes }) => sum + bytes, 0) };
+    const nothing = { objects: 0, bytes: 0 };
+    if (this.state === 'drained') return { state: 'safe', checked: total, total, missing: { ...nothing, first: [] } };
     if (!this.announced) throw handoverErrors('not-draining');
     if (!this.isComplete) throw handoverErrors('inventory-order', { reason: 'incomplete' });
     if (inventoryRoot(this.items) !== root) throw handoverErrors('inventory-order', { reason: 'root' });
     if (this.left() > 0) throw handoverErrors('accounts-left', { count: this.left() });
-    const unsafe = this.items.filter((item) => this.found(item) < this.copies);
-    if (unsafe.length > 0) {
-      const bytes = unsafe.reduce((sum, item) => sum + item.bytes, 0);
-      const first = unsafe.map(({ kind, id }) => ({ kind, id, reason: 'too few copies were found' }));
-      return { receipt: null, unsafe: { objects: unsafe.length, bytes, first } };
+    if (this.comparing !== round) {
+      this.comparing = round;
+      return { state: 'comparing', checked: nothing, total, missing: { ...nothing, first: [] } };
     }
+    const unsafe = this.lacking();
+    const bytes = unsafe.reduce((sum, item) => sum + item.bytes, 0);
+    const first = unsafe.map(({ kind, id }) => ({ kind, id, reason: 'too few copies were found' }));
+    const state = unsafe.length > 0 ? 'unsafe' : 'safe';
+    return { state, checked: total, total, missing: { objects: unsafe.length, bytes, first } };
+  }
+
+  async receipt(root: string): Promise<string> {
+    this.take('receipt');
+    if (this.state === 'drained') return this.receipts.at(-1) as string;
+    if (!this.announced) throw handoverErrors('not-draining');
+    if (this.comparing === 0 || this.lacking().length > 0) throw handoverErrors('not-compared');
     const blobs = this.items.filter(({ kind }) => kind === 'blob');
     const receipt = this.sign(root, this.items.length - blobs.length, blobs.length);
     this.receipts.push(receipt);
     this.state = 'drained';
     this.announced = false;
-    return { receipt, unsafe: none };
+    return receipt;
   }
 
   async cancel(): Promise<void> {
@@ -237,6 +257,10 @@ export class FakeCoordinator implements Handover {
       copiesLeast: 2,
     };
     return signToken(this.key, RECEIPT_KIND, { ...counts, node, root });
+  }
+
+  private lacking(): InventoryItem[] {
+    return this.items.filter((item) => this.found(item) < this.copies);
   }
 
   left(): number {
@@ -300,6 +324,19 @@ export class FakeUploads {
   reopen(): void {
     this.closed = undefined;
   }
+}
+
+/** As the coordinator computes it. */
+export function inventoryRoot(items: readonly InventoryItem[]): string {
+  const tree = new MerkleTree();
+  for (const item of items) tree.add(inventoryLine(item));
+  return tree.rootHex();
+}
+
+export async function listed<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
 }
 
 export interface Life {

@@ -2,13 +2,9 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Digest } from '../../../protocol/membership/heartbeat.js';
 import {
-  COORDINATOR_SILENCE_MS,
   judge,
-  judgeRoutable,
   type Liveness,
-  mayActOnSilence,
   newObserver,
-  observerIsLate,
   observerTick,
   peerParameters,
 } from '../../../protocol/membership/liveness.js';
@@ -75,11 +71,11 @@ describe('the failure detector', () => {
   it('looks at its own timers first: late ones widen its patience, punctual ones restore it', () => {
     let observer = newObserver(0);
     observer = observerTick(observer, 500, TICK);
-    expect(observerIsLate(observer)).toBe(false);
+    expect(observer.score).toBe(0);
     observer = observerTick(observer, 4000, TICK);
     expect(observer).toEqual({ score: 7, tickAt: 4000, lateAt: 4000 });
     for (let i = 1; i <= 7; i++) observer = observerTick(observer, 4000 + i * TICK, TICK);
-    expect(observerIsLate(observer)).toBe(false);
+    expect(observer.score).toBe(0);
     expect(observerTick(newObserver(0), 10 ** 7, TICK).score).toBe(8);
   });
 
@@ -89,43 +85,6 @@ describe('the failure detector', () => {
       liveness: 'alive',
       reason: expect.stringContaining('late itself'),
     });
-  });
-});
-
-describe('the coordinator', () => {
-  const evidence = { open: true, redial: 'not-tried' as const, heardAt: 0 };
-
-  it('stops routing to a node after 4 s of silence', () => {
-    expect(judgeRoutable(evidence, COORDINATOR_SILENCE_MS - 1, well).routable).toBe(true);
-    expect(judgeRoutable(evidence, COORDINATOR_SILENCE_MS, well)).toEqual({
-      routable: false,
-      reason: 'silent for 4.0 s',
-    });
-  });
-
-  it('stops at once when the stream closed and one redial is refused, and not before', () => {
-    const closed = { ...evidence, open: false };
-    expect(judgeRoutable(closed, 100, well).routable).toBe(true);
-    expect(judgeRoutable({ ...closed, redial: 'running' }, 100, well).routable).toBe(true);
-    expect(judgeRoutable({ ...closed, redial: 'answered' }, 100, well).routable).toBe(true);
-    expect(judgeRoutable({ ...closed, redial: 'refused' }, 100, well).routable).toBe(false);
-    expect(judgeRoutable({ ...evidence, redial: 'refused' }, 100, well).routable).toBe(true);
-  });
-
-  it('that was late itself waits longer', () => {
-    const late = observerTick(newObserver(0), 10_000, TICK);
-    expect(judgeRoutable(evidence, 10_000, late).routable).toBe(true);
-    expect(judgeRoutable(evidence, 10_000 + COORDINATOR_SILENCE_MS * 9, late).routable).toBe(false);
-  });
-
-  it('moves nobody when many go silent together or it was late, yet acts on one of two', () => {
-    expect(mayActOnSilence({ known: 2, silent: 1 }, well).may).toBe(true);
-    expect(mayActOnSilence({ known: 10, silent: 3 }, well).may).toBe(true);
-    expect(mayActOnSilence({ known: 10, silent: 4 }, well)).toEqual({
-      may: false,
-      reason: '4 of 10 peers went silent together',
-    });
-    expect(mayActOnSilence({ known: 10, silent: 1 }, observerTick(newObserver(0), 10_000, TICK)).may).toBe(false);
   });
 });
 
@@ -140,6 +99,19 @@ describe('the peer table', () => {
   }
 
   const brief = (changes: PeerChange[]) => changes.map(({ peer, from, to }) => [peers.indexOf(peer), from, to]);
+
+  it('tells who was drained and left from who died', () => {
+    const { clock, peerTable, changes } = table();
+    const [left, died] = peers as [string, string];
+    peerTable.hear({ ...digest(left, 1), state: 'drained' }, clock.monotonic());
+    peerTable.hear(digest(died, 1), clock.monotonic());
+    clock.pass(60_000);
+    expect([peerTable.get(left)?.liveness, peerTable.get(died)?.liveness]).toEqual(['left', 'dead']);
+    expect(changes.filter(({ peer }) => peer === left).map(({ to }) => to)).toEqual(['alive', 'left']);
+    expect(peerTable.counts()).toEqual({ known: 2, silent: 1 });
+    peerTable.hear({ ...digest(left, 1), boot: 9 }, clock.monotonic());
+    expect(peerTable.isAlive(left)).toBe(true);
+  });
 
   it('sees one die among three and come back, in virtual time', () => {
     const { clock, peerTable, changes } = table();

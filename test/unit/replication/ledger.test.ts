@@ -163,7 +163,7 @@ describe('the ledger and a disk that fails', () => {
     ]);
     await made.confirmBlobs('p1', 'old', ['b1', 'b2']);
     await made.confirmLog('w', 'p1', 9, 'old');
-    await made.confirmForeign('acc', 'p1', 'digest', 'old');
+    await made.confirmForeign('acc', 'p1', { digest: 'digest', entries: 1 }, 'old');
     await made.confirmBlobs('p1', 'new', ['b2']);
     for (const one of [made, await again()]) {
       expect(one.blob('b1')?.confirmations).toEqual([]);

@@ -218,6 +218,34 @@ describe('what others wrote for an account at home here', () => {
     await replicator.stop();
   });
 
+  it('is at risk until enough institutions have it, also after a restart, and again when there is more of it', async () => {
+    const { clock, mine, replicator, former, holders, make, ledger } = await withForeign();
+    await former.log.append(ACCOUNT, () => [historyRenamed('twice')]);
+    await copy(former.log, mine.log);
+    for (const peer of ['b', 'c']) holders.of(peer).failing = true;
+    const domainOf = (peer: string) => peer;
+    await replicator.start();
+    await driveUntil(clock, () => replicator.foreignAtRisk(2, domainOf) === 2);
+    await driveUntil(clock, () => ledger.foreignConfirmation(ACCOUNT, 'repo') !== undefined);
+    // This home and one holder have it: that is one copy too few.
+    expect([replicator.foreignAtRisk(1, domainOf), replicator.foreignAtRisk(2, domainOf)]).toEqual([0, 2]);
+    holders.of('b').failing = false;
+    await driveUntil(clock, () => replicator.foreignAtRisk(2, domainOf) === 0);
+    // A holder that does not serve any more counts for nothing, nor do two in one institution.
+    expect(replicator.foreignAtRisk(2, (peer) => (peer === 'b' ? undefined : peer))).toBe(2);
+    expect(replicator.foreignAtRisk(2, () => 'one')).toBe(2);
+    await replicator.stop();
+    for (const peer of ['repo', 'b']) holders.of(peer).failing = true;
+    const again = make();
+    await again.start();
+    await former.log.append(ACCOUNT, () => [historyRenamed('more')]);
+    await copy(former.log, mine.log);
+    await driveUntil(clock, () => again.foreignAtRisk(2, domainOf) === 1);
+    mine.leases.epoch = undefined;
+    expect(again.foreignAtRisk(2, domainOf)).toBe(0);
+    await again.stop();
+  });
+
   it('is noted in the ledger, so a restart does not ask everybody again; another store of a holder does', async () => {
     const { clock, lanes, replicator, make, holders, ledger } = await withForeign();
     await replicator.start();

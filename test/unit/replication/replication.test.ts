@@ -31,6 +31,7 @@ async function world() {
   const ledger = new Ledger({ store, clock });
   await ledger.start();
   const holders = new FakeHolders([new FakeHolder('repo', 'repository', 'repository'), new FakeHolder('b')]);
+  const foreign = 3;
   const make = (tracked = ledger) =>
     new Replication(
       {
@@ -41,6 +42,7 @@ async function world() {
         clock,
         logger: silentLogger,
         paused: () => false,
+        foreignAtRisk: () => foreign,
       },
       { copies: 2 },
     );
@@ -65,7 +67,11 @@ describe('replication', () => {
       state: 'safe',
       holders: [{ peer: 'repo' }, { peer: 'b' }],
     });
-    expect(replication.status()).toMatchObject({ safe: { blobs: 2, bytes: 20 }, atRisk: { blobs: 0 }, logAtRisk: 2 });
+    expect(replication.status()).toMatchObject({
+      safe: { blobs: 2, bytes: 20 },
+      atRisk: { blobs: 0 },
+      logAtRisk: 2 + 3,
+    });
     await replication.stop();
   });
 
