@@ -11,17 +11,18 @@ import {
   type CoordinatorOptions,
 } from '../coordinator/options.js';
 import { verifyReceipt } from '../coordinator/receipts.js';
+import { counted, inBytes } from '../protocol/runtime/amounts.js';
 import { type ControlHandler, ControlServer, callControl } from '../protocol/runtime/control.js';
 import { DataFolder, folderErrors } from '../protocol/runtime/data-folder.js';
 import { defineErrors } from '../protocol/runtime/errors.js';
 import { createLogger } from '../protocol/runtime/logger.js';
 import { packageVersion } from '../protocol/runtime/package.js';
+import { check, sentenceOf } from '../protocol/runtime/schema-words.js';
 import { refuseDamaged } from '../protocol/runtime/store.js';
 import { loadNodeKey } from '../protocol/trust/identity.js';
 import { initFolder, KEY_FILES } from '../protocol/trust/init-folder.js';
 import { type CommonFlags, dataFlags, oneLineErrors, printResult, readOptions, renderOptions } from './options.js';
 import { peerTable } from './peer-table.js';
-import { amount } from './progress.js';
 import { type Running, runCommand, runUntilStopped } from './run.js';
 
 const SOURCES = {
@@ -117,11 +118,12 @@ dataFlags(program.command('invite'))
 dataFlags(program.command('peers'))
   .description('The nodes: state, place, load, when last heard, accounts, what is at risk.')
   .option('--watch', 'show them again each second until Ctrl+C')
+  .option('--all', 'also those that left over a month ago')
   .addHelpText('after', '\nExample:\n  $ galaxy-coordinator peers --watch\n')
-  .action((flags: CommonFlags & { watch?: boolean }) =>
+  .action((flags: CommonFlags & { watch?: boolean; all?: boolean }) =>
     runCommand(async () => {
       for (;;) {
-        const listing = (await ask(flags, 'peers', {})) as Parameters<typeof peerTable>[0];
+        const listing = (await ask(flags, 'peers', { all: flags.all ?? false })) as Parameters<typeof peerTable>[0];
         if (flags.watch && process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H');
         printResult(flags, listing, () => peerTable(listing));
         if (!flags.watch) return 0;
@@ -188,7 +190,7 @@ dataFlags(config.command('show'))
 function receiptText({ receipt, signer }: ReturnType<typeof verifyReceipt>): string[] {
   return [
     `Valid. Signed by ${signer}, the coordinator of "${receipt.network}", at ${new Date(receipt.issuedAt).toISOString()}.`,
-    `${receipt.name} (${receipt.node}) was drained: ${receipt.blobs} blobs, ${amount(receipt.bytes, 'bytes')}, ${receipt.accounts} accounts.`,
+    `${receipt.name} (${receipt.node}) was drained: ${counted(receipt.blobs, 'blob')}, ${inBytes(receipt.bytes)}, ${counted(receipt.accounts, 'account')}.`,
   ];
 }
 
@@ -200,7 +202,7 @@ async function start(options: CoordinatorOptions, folder: DataFolder, flags: Com
   }
   folder.lock(new Date().toISOString());
   try {
-    refuseDamaged(folder.file('store'), { mustExist: folder.info.boot > 0 });
+    refuseDamaged(folder.file('store'), { mustExist: folder.info.boot > 0, tables: false });
     const { createCoordinator } = await import('../coordinator/coordinator.js');
     const coordinator = await createCoordinator(options, { folder, key, log });
     folder.countStart();
@@ -255,7 +257,7 @@ function handlers(coordinator: Coordinator, finish: () => void): Record<string, 
       const { name, at, days } = parse(inviteArgs, args);
       return coordinator.invite({ name, ...(at === null ? {} : { at }), ...(days === null ? {} : { days }) });
     },
-    peers: async () => coordinator.peers(),
+    peers: async ({ all }) => coordinator.peers(all === true),
     status: async () => coordinator.status(),
     revoke: async (args) => {
       const { who, reason } = parse(revokeArgs, args);
@@ -266,10 +268,9 @@ function handlers(coordinator: Coordinator, finish: () => void): Record<string, 
 }
 
 function parse<S extends z.ZodType>(schema: S, args: unknown): z.output<S> {
-  const parsed = schema.safeParse(args);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw commandErrors('bad-arguments', { reason: issue?.message ?? 'unexpected values' });
+  const { data, problem } = check(schema, args);
+  if (problem === undefined) return data;
+  throw commandErrors('bad-arguments', { reason: sentenceOf(problem) });
 }
 
 function ask(flags: CommonFlags, command: string, args: Record<string, unknown>): Promise<unknown> {

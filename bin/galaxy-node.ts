@@ -4,6 +4,7 @@ import '../protocol/runtime/polyfill.js';
 import { join, relative } from 'node:path';
 import { Command, Option } from 'commander';
 import { NODE_ENVIRONMENT_PREFIX, NODE_OPTIONS, type NodeOptions } from '../node/options.js';
+import { counted } from '../protocol/runtime/amounts.js';
 import { callControl } from '../protocol/runtime/control.js';
 import { DataFolder } from '../protocol/runtime/data-folder.js';
 import { packageVersion } from '../protocol/runtime/package.js';
@@ -127,7 +128,9 @@ Example:
             );
           }
           if (about.toolProblems > 0)
-            lines.push(`${about.toolProblems} tool wrappers were not loaded; galaxy-node status names them.`);
+            lines.push(
+              `${counted(about.toolProblems, 'tool wrapper')} ${about.toolProblems === 1 ? 'was' : 'were'} not loaded; galaxy-node status says why.`,
+            );
           process.stdout.write(`${lines.join('\n')}\n`);
         }
         return node;
@@ -143,14 +146,18 @@ dataFlags(program.command('join'))
   .action((line: string, flags: CommonFlags) =>
     runCommand(async () => {
       const { options, folder } = optionsOf(flags);
-      const bar = progressBar('joining', 'items');
+      const bar = progressBar('joining', 'steps');
+      let steps = 0;
       const onProgress = (progress: Record<string, unknown>) => {
-        bar.update(Number(progress.step ?? 0), Number(progress.steps ?? 0), String(progress.doing ?? 'joining'));
+        steps = Number(progress.steps ?? 0);
+        // A step is named when it begins.
+        bar.update(Number(progress.step ?? 1) - 1, steps, String(progress.doing ?? 'joining'));
       };
       try {
         const joined = DataFolder.running(folder)
           ? ((await callControl(folder, 'join', { line }, onProgress)) as Joined)
           : await joinStopped(options, folder, line, onProgress);
+        bar.update(steps, steps, 'joined');
         bar.end();
         printResult(flags, joined, () => [
           `Joined the network "${joined.network}" as ${joined.name} (node ${joined.nodeNumber}).`,
@@ -227,7 +234,8 @@ dataFlags(program.command('drain'))
         (progress) => {
           if (progress.step !== step && !flags.json) process.stderr.write(`${String(progress.say ?? progress.step)}\n`);
           step = String(progress.step);
-          if (typeof progress.bytesTotal === 'number') bar.update(Number(progress.bytesDone ?? 0), progress.bytesTotal);
+          if (typeof progress.bytesTotal === 'number')
+            bar.update(Number(progress.bytesDone ?? 0), progress.bytesTotal, String(progress.bar ?? 'draining'));
         },
       )) as { text: string[]; safe: boolean };
       bar.end();
@@ -261,14 +269,26 @@ dataFlags(user.command('create'))
     runCommand(async () => {
       const password = await askPassword({ fromStdin: flags.passwordStdin ?? false, confirm: true });
       const args = { email: flags.email, username: flags.username ?? null, admin: flags.admin ?? false, password };
-      const made = (await beside(flags, 'user-create', args)) as { id: string; username: string; created: boolean };
-      printResult(flags, made, () => [
-        made.created ? `Created ${made.username} (${flags.email}).` : `${flags.email} exists already.`,
-        ...(flags.admin ? ['They administer this node.'] : []),
-      ]);
+      const made = (await beside(flags, 'user-create', args)) as CreatedUser;
+      printResult(flags, made, () => createdText(made, flags.email, flags.admin ?? false));
       return 0;
     }, flags),
   );
+
+interface CreatedUser {
+  id: string;
+  username: string;
+  created: boolean;
+  wasAdmin: boolean;
+}
+
+function createdText({ username, created, wasAdmin }: CreatedUser, email: string, admin: boolean): string[] {
+  if (created) return [`Created ${username} (${email}).`, ...(admin ? ['They administer this node.'] : [])];
+  return [
+    `${username} (${email}) existed already; the password was not changed (\`galaxy-node user passwd ${email}\` does that).`,
+    wasAdmin ? 'They administered this node before.' : 'They administer this node from now on.',
+  ];
+}
 
 dataFlags(user.command('passwd'))
   .description("Set a user's password.")

@@ -21,6 +21,11 @@ const flagErrors = defineErrors('flags', {
     say: '--set takes option=value, not "{text}".',
     mend: 'For example: --set jobs.slots=4',
   },
+  secret: {
+    kind: 'bad-request',
+    say: 'The secret {option} was given on the command line, where every user of this machine can read it.',
+    mend: 'Choose another one, and put it into the configuration file or into the environment variable {variable}.',
+  },
 });
 
 export interface CommonFlags {
@@ -106,7 +111,7 @@ export function writeOption<T extends OptionSpecs>(
   name: string,
   text: string,
 ): unknown {
-  const spec = source.specs[name];
+  const spec = refuseSecret(source, name);
   const value = spec ? fromText(spec, text) : text;
   const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
   writeDurably(dirname(file), basename(file), setInConfig(source.specs, before, name, value));
@@ -119,10 +124,19 @@ function setFlags<T extends OptionSpecs>(source: OptionSource<T>, flags: CommonF
     const at = text.indexOf('=');
     if (at <= 0) throw flagErrors('bad-set', { text });
     const name = text.slice(0, at);
-    const spec = source.specs[name];
+    const spec = refuseSecret(source, name);
     values[name] = spec ? fromText(spec, text.slice(at + 1)) : text.slice(at + 1);
   }
   return values;
+}
+
+/** Undefined: there is no such option. Error: `flags/secret`. */
+function refuseSecret<T extends OptionSpecs>(source: OptionSource<T>, name: string): OptionSpec | undefined {
+  const spec = Object.hasOwn(source.specs, name) ? source.specs[name] : undefined;
+  if (spec?.secret) {
+    throw flagErrors('secret', { option: name, variable: environmentName(source.prefix, name) });
+  }
+  return spec;
 }
 
 export function printResult(flags: { json?: boolean }, result: object, text: () => string[]): void {

@@ -109,7 +109,7 @@ export async function openNodeCore(
     await lifecycle.start();
     const storeFolder = folder.file('store');
     // What may refuse this start comes before the first change.
-    refuseDamaged(storeFolder, { mustExist: folder.info.boot > 0 });
+    refuseDamaged(storeFolder, { mustExist: folder.info.boot > 0, tables: false });
     const sealer = await openSealer(folder.file('sealing.key'), { random });
     const store = await openStore(storeFolder);
     lifecycle.add('store', { stop: () => store.close() });

@@ -3,25 +3,26 @@
  * replication to others. Part of the composition root (node.ts); built at start, or when a running node joins.
  */
 
+import type { AccountView } from '../protocol/account/records.js';
 import { type DomainError, isDomainError } from '../protocol/runtime/errors.js';
 import type { ByteStream } from '../protocol/runtime/host.js';
 import { Lifecycle, type Part } from '../protocol/runtime/lifecycle.js';
 import { checkLease, checkLeaseFor } from '../protocol/trust/lease.js';
-import { outcomeCall } from '../protocol/wire/calls/outcome.js';
 import type { Command } from '../protocol/wire/calls/register.js';
-import { answer, call, serveCalls } from '../protocol/wire/rpc.js';
 import { claimOwn } from './accounts/claims.js';
 import { Homes } from './accounts/homes.js';
-import { Waiting } from './accounts/waiting.js';
+import { describeWaiting, Waiting } from './accounts/waiting.js';
 import type { NodeCore } from './core.js';
 import type { DrainGate } from './drain/gate.js';
 import { createLeaving, type Leaving, type LeavingDeps } from './drain/leaving.js';
+import { lastExecutor } from './jobs/across-homes.js';
 import { Elsewhere, type RunsElsewhere } from './jobs/elsewhere.js';
 import type { JobManager } from './jobs/manager.js';
 import type { NetworkRecord } from './network-record.js';
 import { writeNetworkRecord } from './network-record.js';
 import type { NetworkFacts } from './node-status.js';
 import { HandoverClient } from './peers/handover-client.js';
+import { JobCalls } from './peers/job-calls.js';
 import { Network, type NodeLoad } from './peers/network.js';
 import { Providing } from './peers/providing.js';
 import { BlobReplicator } from './replication/blob-replicator.js';
@@ -56,6 +57,7 @@ export class Joined implements Part {
   readonly logReplicator: LogReplicator;
   readonly blobReplicator: BlobReplicator;
   readonly leaving: Leaving;
+  readonly jobCalls: JobCalls;
   private readonly waiting: Waiting;
   private readonly elsewhere: Elsewhere;
   private readonly lifecycle: Lifecycle;
@@ -88,6 +90,7 @@ export class Joined implements Part {
         isLarge: (blob) => (deps.ledger.blob(blob)?.size ?? 0) >= DHT_BLOB_BYTES_MIN,
         acceptTunnel: deps.acceptTunnel,
         onRegistered: () => self().reconcile(),
+        onAway: () => self().homes.endCheck(),
         onCommand: (command) => self().carryOut(command),
         onClone: deps.onClone,
         saveRecord: async (next) => {
@@ -147,15 +150,15 @@ export class Joined implements Part {
       holders: network.peers,
       followers: [
         {
-          adopted: async (account, view, from) => {
+          adopted: async (account, view) => {
             // Its former home has placed copies: who has them is asked before anything is sent again.
             this.blobReplicator.survey(await replication.adopt(view));
             await this.takeBack(account);
             await this.waiting.look(account);
-            await jobs.adopt(account, this.runningAt(from, view));
+            await jobs.across.adopt(account, this.runningElsewhere(view));
             this.elsewhere.look();
           },
-          released: (account) => jobs.release(account),
+          released: (account) => jobs.across.release(account),
         },
       ],
       flushLog: (signal) => this.logReplicator.flushed(signal),
@@ -163,7 +166,21 @@ export class Joined implements Part {
       logger,
     });
     const { registration, directory, lanes, peers, host } = network;
-    this.elsewhere = new Elsewhere({ jobs, peers, coordinator: registration, clock, logger });
+    this.jobCalls = new JobCalls({
+      host,
+      across: jobs.across,
+      homeOf: (account) => this.homeOf(account),
+      clock,
+      log: logger,
+    });
+    this.elsewhere = new Elsewhere({
+      jobs: jobs.across,
+      ask: (peer, asked, signal) => this.jobCalls.ask(peer, asked, signal),
+      peers,
+      coordinator: registration,
+      clock,
+      logger,
+    });
     this.leaving = createLeaving(
       {
         handover: new HandoverClient({
@@ -205,12 +222,7 @@ export class Joined implements Part {
     const { clock, logger: log } = core.runtime;
     const { network } = this;
     try {
-      await serveCalls({ host: network.host, clock, log }, 'handover', [
-        answer(outcomeCall, async ({ account, outcome }, { peer, signal }) => {
-          await this.deps.jobs.acceptOutcome(account, outcome, peer, signal);
-          return {};
-        }),
-      ]);
+      await this.jobCalls.serve();
       holders.use(network.peers);
       core.directory.use(network.directory);
       this.lifecycle.add('waiting', this.waiting);
@@ -256,18 +268,17 @@ export class Joined implements Part {
       reachable: network.reachable,
       holders: network.peers.list(),
       statuses: network.peers.statuses(),
-      waitingFor: (account) => this.waiting.of(account),
+      waitingFor: (account) =>
+        this.waiting
+          .of(account)
+          .map((waiting) => ({ name: waiting.name, changes: waiting.changes, what: describeWaiting(waiting) })),
     };
   }
 
-  /** An outcome for an account whose home is elsewhere: by the directory's word, or what this node was told. */
-  async deliver(account: string, outcome: unknown, signal: AbortSignal): Promise<void> {
+  /** By the directory's word, or what this node was told. */
+  private async homeOf(account: string): Promise<string | undefined> {
     const told = this.deps.core.leases.movedTo(account)?.home;
-    const home = this.network.registration.registered
-      ? ((await this.network.directory.byId(account))?.home ?? told)
-      : told;
-    if (home === undefined) throw new Error(`the home of ${account} is not known`);
-    await call(this.network.host, home, outcomeCall, { account, outcome: outcome as never }, signal);
+    return this.network.registration.registered ? ((await this.network.directory.byId(account))?.home ?? told) : told;
   }
 
   /** Keys and sign-ins that were taken back at a former home whose last entries nobody has. */
@@ -292,7 +303,9 @@ export class Joined implements Part {
     const { core } = this.deps;
     const { directory } = this.network;
     const held = new Map<string, { epoch: number; token: string }>();
+    this.homes.beginCheck();
     for await (const { account, epoch, lease } of directory.leases()) {
+      this.homes.confirm(account, epoch);
       const known = core.leases.current(account);
       held.set(account, known?.epoch === epoch ? known : this.lease(account, lease));
     }
@@ -315,14 +328,18 @@ export class Joined implements Part {
     return { epoch: lease.epoch, token };
   }
 
-  /** Jobs that the former home still runs and will report: it is there, draining. A dead one reports nothing. */
-  private runningAt(from: string | undefined, view: Parameters<Replication['adopt']>[0]): RunsElsewhere | undefined {
-    if (from === undefined || !this.network.host.isConnected(from)) return undefined;
-    const running = new Set<string>();
+  /**
+   * Jobs that another node has started and that may still run there: it is connected, and is asked soon. One that is not
+   * reports nothing now, and its jobs start again here.
+   */
+  private runningElsewhere(view: AccountView): RunsElsewhere {
+    const { host, peers } = this.network;
+    const running = new Map<string, { peer: string; boot?: number | undefined }>();
     for (const { id, attempts, outcome } of view.list('job')) {
-      const last = Math.max(0, ...Object.keys(attempts).map(Number));
-      if (outcome === undefined && attempts[String(last)]?.executor === from) running.add(id);
+      const peer = lastExecutor(attempts);
+      if (outcome !== undefined || peer === undefined || peer === this.deps.core.key.peerId) continue;
+      if (host.isConnected(peer)) running.set(id, { peer, boot: peers.status(peer)?.boot });
     }
-    return { peer: from, boot: this.network.peers.status(from)?.boot, jobs: running };
+    return running;
   }
 }

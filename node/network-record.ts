@@ -21,6 +21,8 @@ export const networkRecord = z.object({
   coordinator: z.string(),
   /** Where members reach the coordinator. */
   addresses: z.array(z.string()).max(32),
+  /** Where the coordinator meets strangers. Absent: joined by an older version. */
+  lobby: z.array(z.string()).max(32).optional(),
   /** The network's address for users. */
   networkUrl: z.string(),
   /** Seals API keys, hex. */

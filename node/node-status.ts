@@ -52,6 +52,8 @@ export interface WaitingElsewhere {
   /** Who has them. */
   name: string;
   changes: number;
+  /** For people: "2 datasets and 1 history". */
+  what: string;
 }
 
 export interface PeerReport {

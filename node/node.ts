@@ -7,7 +7,7 @@
  * Core never imports a door; where it needs one, it owns a small interface and this file hands the door in.
  */
 import { totalmem } from 'node:os';
-import { deadline, sleep } from '../protocol/runtime/clock.js';
+import { deadline, nextTurn, sleep } from '../protocol/runtime/clock.js';
 import { ControlServer } from '../protocol/runtime/control.js';
 import type { DataFolder } from '../protocol/runtime/data-folder.js';
 import { defineErrors } from '../protocol/runtime/errors.js';
@@ -37,11 +37,11 @@ import { Histories } from './histories/histories.js';
 import { HANDLER_DEFAULTS, HandlerPool } from './jobs/handler-pool.js';
 import { JOB_DEFAULTS, JobManager } from './jobs/manager.js';
 import { noOtherHome } from './jobs/outbox.js';
-import { Joined } from './joined.js';
+import type { Joined } from './joined.js';
 import { type NetworkRecord, readNetworkRecord } from './network-record.js';
 import { NodeStatus } from './node-status.js';
 import type { NodeOptions } from './options.js';
-import { inWords, joinNetwork } from './peers/join.js';
+import type { JoinResult } from './peers/join.js';
 import { CurrentHolders } from './replication/current-holders.js';
 import { Ledger } from './replication/ledger.js';
 import { Replication } from './replication/replication.js';
@@ -62,6 +62,8 @@ const nodeErrors = defineErrors('node', {
 const FIRST_TRY_MS = 8000;
 /** How long a join waits until this node is listed as serving. */
 const REGISTER_WAIT_MS = 20_000;
+/** Of `join`: those of joinNetwork, and two more in a running node. */
+const JOIN_STEPS = 5;
 
 export interface NodeDescription {
   url: string;
@@ -85,16 +87,22 @@ export interface GalaxyNode extends Part {
 /** The part of a node that commands beside a stopped one need. */
 export interface OpenCore {
   commands: UserCommands;
-  join(line: string, onProgress: (progress: Record<string, unknown>) => void): ReturnType<typeof joinNetwork>;
+  join(line: string, onProgress: (progress: Record<string, unknown>) => void): Promise<JoinResult>;
   close(): Promise<void>;
+}
+
+/** Loaded by members only: a node that stands alone starts sooner and smaller without libp2p. */
+async function networkParts() {
+  const [{ Joined }, { inWords, joinNetwork }] = await Promise.all([import('./joined.js'), import('./peers/join.js')]);
+  return { Joined, inWords, joinNetwork };
 }
 
 export async function openCore(options: NodeOptions, folder: DataFolder): Promise<OpenCore> {
   const core = await openNodeCore(options, folder);
   return {
     commands: userCommands(core.accounts),
-    join: (line, onProgress) =>
-      joinNetwork(
+    join: async (line, onProgress) =>
+      (await networkParts()).joinNetwork(
         { key: core.key, store: core.store, clock: core.runtime.clock, log: core.runtime.logger },
         line,
         {
@@ -141,7 +149,10 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
   let joined: Joined | undefined;
 
   const datatypes = createDatatypes();
-  const toolbox = await createToolbox({ datatypes, log: logger }, { folders: [...options['tools.folders']] });
+  const toolbox = await createToolbox(
+    { datatypes, log: logger },
+    { folders: [...options['tools.folders']], cache: folder.file('cache', 'tools') },
+  );
   const pool = lifecycle.add(
     'job handlers',
     new HandlerPool(
@@ -166,9 +177,9 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
         blobs,
         toolbox,
         executor: pool,
-        sink: {
-          deliver: (account, outcome, signal) =>
-            joined ? joined.deliver(account, outcome, signal) : noOtherHome.deliver(account, outcome, signal),
+        home: {
+          deliver: (...word) => (joined?.jobCalls ?? noOtherHome).deliver(...word),
+          gaveUp: (...word) => (joined?.jobCalls ?? noOtherHome).gaveUp(...word),
         },
         bringBlob: (_account, blob, signal) => bringBlob(blob, signal),
         clock,
@@ -217,7 +228,16 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
   const replication = lifecycle.add(
     'replication',
     new Replication(
-      { log, ledger, holders, blobs, clock, logger, paused: () => joined?.blobReplicator.isPaused() ?? false },
+      {
+        log,
+        ledger,
+        holders,
+        blobs,
+        clock,
+        logger,
+        paused: () => joined?.blobReplicator.isPaused() ?? false,
+        foreignAtRisk: (copies, domainOf) => joined?.logReplicator.foreignAtRisk(copies, domainOf) ?? 0,
+      },
       { copies: options['replication.copies'] },
     ),
   );
@@ -277,6 +297,7 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
       listen: options.listen,
       opening,
       networkUrl: () => joined?.network.networkUrl,
+      signer: key,
       origins: () => (joined ? [new URL(joined.network.networkUrl).origin] : []),
       whenHere: (account) => homes.whenHere(account),
       routes: [
@@ -298,7 +319,8 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
     core.keyRing.use(record.networkKey);
     ids.setNodeNumber(record.nodeNumber);
     identity.name = record.name;
-    joined = await Joined.create({
+    const parts = await networkParts();
+    joined = await parts.Joined.create({
       core,
       record,
       jobs,
@@ -346,9 +368,11 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
     start: async () => {
       if (membership.record) await join(membership.record);
       // Accounts may have moved while this node was off: nobody is served an old view of one, and none of its jobs starts,
-      // before the coordinator was asked, or found to be away.
+      // before the coordinator was asked, or found to be away. Where there are so many that asking takes longer than
+      // this, those that are not confirmed yet wait (homes.ts), and so do all jobs.
       if (joined) await Promise.race([joined.network.registration.tried, sleep(clock, FIRST_TRY_MS)]);
-      jobs.open();
+      if (joined) void joined.homes.whenChecked().then(() => jobs.open());
+      else jobs.open();
       open();
     },
     stop: async () => {
@@ -368,12 +392,14 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
 
   /** Stopped in a drain: an orderly end, but a failure, or whoever waits for it would take the folder for safe. */
   const interrupt = async () => {
+    // Before the control socket closes: whoever waits for the drain is told.
+    await drain.stop();
+    await nextTurn();
     await lifecycle.stop();
     const error = drainErrors('interrupted');
     fail(error);
     throw error;
   };
-  let isTerminating = false;
 
   /** Options that a running node can take. */
   const takeOption = (name: string, value: unknown): boolean => {
@@ -391,15 +417,22 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
         ...userCommands(accounts),
         drain: drainCommand({ drain, leaving: () => joined?.leaving, receiptPath: folder.file(RECEIPT_FILE) }),
         join: async (args, progress, signal) => {
+          const { inWords, joinNetwork } = await networkParts();
           const result = await joinNetwork(
             { key, store, clock, log: logger },
             String(args.line),
             { listen: options['network.listen'], announce: options['network.announce'], publicUrl: options.publicUrl },
-            progress,
+            (at) => progress({ ...at, steps: JOIN_STEPS }),
             signal,
           );
+          progress({ step: JOIN_STEPS - 1, steps: JOIN_STEPS, doing: 'beginning to take part' });
           const record = await readNetworkRecord(store);
           if (joined === undefined && record !== undefined) await join(record);
+          progress({
+            step: JOIN_STEPS,
+            steps: JOIN_STEPS,
+            doing: 'registering; the coordinator fetches the public URL',
+          });
           const limit = deadline(REGISTER_WAIT_MS, signal);
           await joined?.network.registration.whenRegistered(limit);
           // At the join itself this node did not answer for the network yet; now the coordinator has tried for good.
@@ -424,11 +457,10 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
 
   return {
     start: () => lifecycle.start(),
-    // SIGINT in a drain that SIGTERM began must not end it as if it were done.
-    stop: () => (isTerminating && drain.state === 'draining' ? interrupt() : lifecycle.stop()),
+    // SIGINT in a drain, whoever began it, must not end it as if it were done.
+    stop: () => (drain.state === 'draining' ? interrupt() : lifecycle.stop()),
     terminate: async () => {
       if (joined === undefined) return lifecycle.stop();
-      isTerminating = true;
       const ended = drain.outcome(new AbortController().signal);
       ended.catch(() => {});
       try {

@@ -7,7 +7,7 @@
  * its first sign-in.
  */
 import type { EntryPayload } from '../../protocol/account/entries.js';
-import type { AccountRecord, AccountView, KeyRecord } from '../../protocol/account/records.js';
+import type { AccountRecord, AccountView } from '../../protocol/account/records.js';
 import type { AccountLog, LeaseSource } from '../../protocol/log/account-log.js';
 import type { Draft, JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
@@ -15,11 +15,12 @@ import { type DomainError, isDomainError } from '../../protocol/runtime/errors.j
 import type { Part } from '../../protocol/runtime/lifecycle.js';
 import type { Random } from '../../protocol/runtime/random.js';
 import type { Store } from '../../protocol/runtime/store.js';
-import type { Signer } from '../../protocol/trust/signed.js';
+import type { Signer } from '../../protocol/trust/identity.js';
 import { CLOCK_SKEW_MAX_MS } from '../../protocol/wire/limits.js';
+import { AccountKeys, activeKeys, isGranted, type WhenHere } from './account-keys.js';
 import { checkEmail, checkPassword, checkUsername } from './account-rules.js';
 import { Admins } from './admins.js';
-import { accountOfApiKey, hashApiKey, newApiKey, type Sealer } from './api-keys.js';
+import type { Sealer } from './api-keys.js';
 import { Attempts } from './attempts.js';
 import type { Directory, DirectoryAccount, VerifiedSignIn } from './directory.js';
 import { accountErrors } from './errors.js';
@@ -56,11 +57,6 @@ export interface SignedIn {
   handOff?: string;
 }
 
-/** Resolves when the account is served here; throws when it will not be. */
-export type WhenHere = (account: string) => Promise<void>;
-
-const KNOWN_KEYS_MAX = 10_000;
-const KEYS_PER_ACCOUNT_MAX = 50;
 /** Far above what one account may have; a bound for what a log from elsewhere holds. */
 const KEYS_ASKED_MAX = 200;
 const LISTED_MAX = 1000;
@@ -69,10 +65,9 @@ const USAGE_CACHED_MAX = 10_000;
 export class Accounts implements Part {
   readonly sessions: Sessions;
   readonly admins: Admins;
+  readonly keys: AccountKeys;
   private readonly passwords: Passwords;
   private readonly attempts: Attempts;
-  /** Hash of a key → its account, for keys seen before. Whether it still holds is asked of the view each time. */
-  private readonly knownKeys = new Map<string, string>();
   private readonly usage = new Map<string, { bytes: number; tags: string[] }>();
   private readonly homed: HomedNames;
   private unsubscribe: (() => void) | undefined;
@@ -88,6 +83,7 @@ export class Accounts implements Part {
     this.passwords = new Passwords(options.passwordHashing);
     this.attempts = new Attempts({ clock });
     this.homed = new HomedNames(deps);
+    this.keys = new AccountKeys({ ...deps, mustBeHere: (account) => this.mustBeHere(account) });
   }
 
   async start(): Promise<void> {
@@ -239,42 +235,6 @@ export class Accounts implements Part {
     });
   }
 
-  /** A further key; older ones go on. Errors: `accounts/invalid` when there are too many. */
-  async createKey(account: string): Promise<string> {
-    const view = await this.deps.accountLog.view(account);
-    if (activeKeys(view).length >= KEYS_PER_ACCOUNT_MAX) {
-      throw accountErrors('invalid', { message: 'This account has too many API keys. Delete them first.' });
-    }
-    const key = newApiKey(account, this.deps.random);
-    const hash = hashApiKey(key);
-    await this.deps.directory.putKey({ account, hash, revoked: false });
-    await this.append(account, 'key.created', {
-      id: this.deps.ids.next(),
-      hash,
-      sealed: this.deps.sealer.seal(key, account),
-      createdAt: this.deps.clock.now(),
-    });
-    return key;
-  }
-
-  /** The newest key that holds and that this node can show. */
-  async keyOf(account: string): Promise<{ key: string; createdAt: number } | undefined> {
-    const view = await this.deps.accountLog.view(account);
-    for (const { sealed, createdAt } of activeKeys(view)) {
-      const key = this.deps.sealer.open(sealed, account);
-      if (key !== undefined) return { key, createdAt };
-    }
-    return undefined;
-  }
-
-  async revokeKeys(account: string): Promise<void> {
-    const view = await this.deps.accountLog.view(account);
-    for (const { id, hash } of activeKeys(view)) {
-      await this.deps.directory.putKey({ account, hash, revoked: true });
-      await this.append(account, 'key.revoked', { id });
-    }
-  }
-
   /** After a take-over: what the directory knows to be taken back, and the log that came here does not say. */
   async takeBack(
     account: string,
@@ -292,31 +252,6 @@ export class Accounts implements Part {
       const isLater = sessionsNotBefore > (known === undefined ? 0 : known + CLOCK_SKEW_MAX_MS);
       return isLater ? [...drafts, draft('account.updated', { id: account, sessionsNotBefore })] : drafts;
     });
-  }
-
-  /** The account a key stands for, with its view; undefined for a key that does not hold. Errors: `directory/away`. */
-  async accountOfKey(
-    key: string,
-    whenHere: WhenHere = this.mustBeHere,
-  ): Promise<{ account: string; view: AccountView } | undefined> {
-    const named = accountOfApiKey(key);
-    if (named === undefined) return undefined;
-    const hash = hashApiKey(key);
-    // At home here its own log says which keys hold; elsewhere the directory must know the key, or it is nobody's.
-    const known = this.knownKeys.get(hash) === named || this.isGranted(named);
-    const account = known ? named : (await this.deps.directory.byKeyHash(hash))?.account;
-    if (account !== named) return undefined;
-    await whenHere(account);
-    const view = await this.deps.accountLog.view(account);
-    const record = view.get('account', account);
-    if (!record || record.deleted) return undefined;
-    if (!activeKeys(view).some((active) => active.hash === hash)) {
-      this.knownKeys.delete(hash);
-      return undefined;
-    }
-    if (this.knownKeys.size >= KNOWN_KEYS_MAX) this.knownKeys.clear();
-    this.knownKeys.set(hash, account);
-    return { account, view };
   }
 
   /** An account that is at home here, by id. Errors: `accounts/not-found`, `accounts/elsewhere`. */
@@ -408,13 +343,8 @@ export class Accounts implements Part {
 
   /** Ids come from outside: only one that the directory knows, or granted, may load a view. */
   private async knownView(account: string): Promise<AccountView | undefined> {
-    const known = this.isGranted(account) || (await this.deps.directory.byId(account)) !== undefined;
+    const known = isGranted(this.deps.leases, account) || (await this.deps.directory.byId(account)) !== undefined;
     return known ? this.deps.accountLog.view(account) : undefined;
-  }
-
-  /** At home here by the network's grant: nobody needs to be asked, and nobody may be there to be asked. */
-  private isGranted(account: string): boolean {
-    return (this.deps.leases.current(account)?.epoch ?? 0) > 0;
   }
 
   private async ensureCreated(known: DirectoryAccount): Promise<void> {
@@ -442,23 +372,10 @@ export class Accounts implements Part {
   }
 }
 
-type OwnEntry =
-  | 'account.created'
-  | 'account.updated'
-  | 'history.created'
-  | 'key.created'
-  | 'key.revoked'
-  | 'session.revoked';
+type OwnEntry = 'account.created' | 'account.updated' | 'history.created' | 'key.revoked' | 'session.revoked';
 
 function draft<T extends OwnEntry>(type: T, payload: EntryPayload<T>): Draft {
   return { type, payload: payload as JsonObject };
-}
-
-/** Newest first. */
-function activeKeys(view: AccountView): KeyRecord[] {
-  return [...view.list('key')]
-    .filter((key) => !key.revoked)
-    .sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
 }
 
 function matches(record: AccountRecord, filter: { email?: string; name?: string; any?: string }): boolean {

@@ -5,7 +5,8 @@
 import type { LeaseSource } from '../../protocol/log/account-log.js';
 import { type Clock, sleep } from '../../protocol/runtime/clock.js';
 import { isDomainError } from '../../protocol/runtime/errors.js';
-import { ARRIVAL_WAIT_MS, type HomeStatus, homeErrors } from './homes.js';
+import { homeErrors } from './home-errors.js';
+import { ARRIVAL_WAIT_MS, type HomeStatus } from './homes.js';
 
 export interface HomeGate {
   status(account: string): HomeStatus;

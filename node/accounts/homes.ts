@@ -10,62 +10,24 @@
  * A node that comes back from a crash or from being cut off learns here that accounts went elsewhere meanwhile, seals
  * what it had and hands the new homes what only it has: nothing is discarded, it is merged. That is owed until it is
  * done, however often this node or the new home restarts.
+ *
+ * Coming back, it does not know which accounts went elsewhere until the coordinator has said so, which takes a while where
+ * there are many: until then an account is `checking`, and nobody is served an old view of it. Each is here as soon as the
+ * coordinator has confirmed it. While the coordinator is away, what this node has is what counts.
  */
 import type { AccountView } from '../../protocol/account/records.js';
 import { Gate } from '../../protocol/blobs/gate.js';
-import type { AccountLog, Applied, Vector } from '../../protocol/log/account-log.js';
+import type { AccountLog, Applied } from '../../protocol/log/account-log.js';
 import { type Clock, sleep, startDeadline } from '../../protocol/runtime/clock.js';
-import { defineErrors, describeError, isDomainError } from '../../protocol/runtime/errors.js';
+import { describeError } from '../../protocol/runtime/errors.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Holders } from '../replication/holders.js';
+import { Gathering, type LogCourier } from './gathering.js';
 import type { HeldLeases } from './held-leases.js';
+import { homeErrors } from './home-errors.js';
 import { Merges } from './merges.js';
 import { Tails } from './tails.js';
-
-export const homeErrors = defineErrors('homes', {
-  moved: {
-    kind: 'moved',
-    say: 'Your account is at home on another node now.',
-    mend: "Open the network's address; it leads to your home.",
-  },
-  arriving: {
-    kind: 'unavailable',
-    say: 'Your account is just arriving on this node.',
-    mend: 'Try again in a few seconds.',
-  },
-  leaving: {
-    kind: 'unavailable',
-    say: 'Your account is just moving to another node.',
-    mend: 'Try again in a few seconds.',
-  },
-  incomplete: {
-    kind: 'unavailable',
-    say: 'A part of the log of account {account} that exists could not be brought here yet.',
-    mend: 'It is tried again by itself.',
-  },
-  'no-holder': {
-    kind: 'unavailable',
-    say: 'No holder of the log of account {account} can be reached now.',
-    mend: 'It is tried again by itself as soon as one can.',
-  },
-  superseded: {
-    kind: 'conflict',
-    say: 'The lease of account {account} with epoch {epoch} is not above what this node knows.',
-    mend: 'Nothing was changed. If the coordinator was restored from a backup, see its log.',
-  },
-});
-
-/** How entries travel between nodes; the root hands in the door. */
-export interface LogCourier {
-  /**
-   * Brings what the peer has of the account and this node lacks; number of entries. `onVector` is told first what the
-   * peer has.
-   */
-  pull(peer: string, account: string, signal: AbortSignal, onVector?: (theirs: Vector) => void): Promise<number>;
-  /** Gives the peer what it lacks of the account. */
-  offerAccount(peer: string, account: string, signal: AbortSignal): Promise<unknown>;
-}
 
 /** What must follow when an account comes or goes. */
 export interface HomeFollower {
@@ -78,28 +40,16 @@ export type HomeStatus =
   | { at: 'here' }
   | { at: 'leaving' }
   | { at: 'arriving' }
+  | { at: 'checking' }
   | { at: 'elsewhere'; home: string | undefined };
 
 /** Requests wait this long for an account that is arriving; then 503 with Retry-After. */
 export const ARRIVAL_WAIT_MS = 10_000;
-const TAKE_OVER_MS = 30_000;
-/** Once somebody has given us the account, others that hang are not waited for: what they have more is merged. */
-const STRAGGLER_MS = 2000;
 const TAKE_OVERS_AT_ONCE = 32;
 const RETRY_MS = 2000;
 /** Of a seal before a hand-over, while a user waits; the coordinator compares everything at the end. */
 const SEAL_FLUSH_MS = 10_000;
 const LEAVE_FLUSH_MS = 60_000;
-
-/** What a round of asking holders gave. */
-interface Brought {
-  /** How many answered, and how many of them must know of the account. */
-  answered: number;
-  knowing: number;
-  repositoryAnswered: boolean;
-  /** Everything that was announced is here. */
-  isWhole: boolean;
-}
 
 export interface HomesDeps {
   /** PeerId of this node. */
@@ -142,16 +92,23 @@ export class Homes implements Part {
   /** Lost, and what follows from it has not all been done: a repeated word does it. */
   private readonly halfGone = new Set<string>();
   private readonly leaving = new Map<string, { epoch: number; left: Promise<void> }>();
+  private readonly gathering: Gathering;
   private readonly merges: Merges;
   private readonly tails: Tails;
-  private release: (() => void) | undefined;
+  private readonly releases: (() => void)[] = [];
+  /** Since this node came back: what the coordinator has confirmed, and who waits for the rest. */
+  private check: { confirmed: Set<string>; waiting: Map<string, Waited> } | undefined;
+  private readonly checked = waited();
 
   constructor(private readonly deps: HomesDeps) {
     this.background = new Background({ log: deps.logger });
     const { log, leases, courier, followers } = deps;
+    this.gathering = new Gathering({ ...deps, background: this.background });
     this.merges = new Merges({
       ...deps,
-      isHere: (account) => leases.current(account) !== undefined && !this.arrivals.has(account),
+      // Two nodes that both settle numbers would give each other's items new ones: not before the coordinator was heard.
+      isHere: (account) =>
+        leases.current(account) !== undefined && !this.arrivals.has(account) && !this.isUnchecked(account),
       onMerged: async (account) => {
         const view = await log.view(account);
         for (const follower of followers) await follower.adopted(account, view, undefined);
@@ -165,14 +122,20 @@ export class Homes implements Part {
   }
 
   async start(): Promise<void> {
-    this.release = this.deps.log.onApplied((applied) => this.onApplied(applied));
+    const { log, leases } = this.deps;
+    this.releases.push(
+      log.onApplied((applied) => this.onApplied(applied)),
+      // What is granted just now is the coordinator's word of just now.
+      leases.onChange((account) => this.confirm(account, leases.current(account)?.epoch)),
+    );
+    this.beginCheck();
     for (const { account, epoch, token } of this.deps.leases.arriving())
       this.arrive(account, undefined, { epoch, token });
     await this.tails.start();
   }
 
   async stop(): Promise<void> {
-    this.release?.();
+    for (const release of this.releases.splice(0)) release();
     await this.background.stop();
     await this.merges.stop();
     await this.tails.stop();
@@ -180,25 +143,33 @@ export class Homes implements Part {
 
   status(account: string): HomeStatus {
     if (this.arrivals.has(account)) return { at: 'arriving' };
-    if (this.deps.leases.current(account) !== undefined) return { at: this.sealing.has(account) ? 'leaving' : 'here' };
+    if (this.deps.leases.current(account) !== undefined) {
+      if (this.sealing.has(account)) return { at: 'leaving' };
+      return { at: this.isUnchecked(account) ? 'checking' : 'here' };
+    }
     return { at: 'elsewhere', home: this.deps.leases.movedTo(account)?.home };
   }
 
-  /** Resolves when the account is here. Errors: `homes/moved`; `homes/arriving`, `homes/leaving` after 10 s. */
+  /** Resolves when the account is here. Errors: `homes/moved`; `homes/arriving`, `…/leaving`, `…/checking` after 10 s. */
   async whenHere(account: string): Promise<void> {
-    const waited = this.arrivals.get(account) ?? this.sealing.get(account);
-    if (waited !== undefined) {
-      await new Promise<void>((resolve) => {
-        const cancel = this.deps.clock.after(ARRIVAL_WAIT_MS, resolve);
+    const { clock } = this.deps;
+    const end = clock.monotonic() + ARRIVAL_WAIT_MS;
+    // One wait may be followed by another: checked, it turns out to be arriving.
+    for (let isOver = false; !isOver; ) {
+      const waited = this.arrivals.get(account) ?? this.sealing.get(account) ?? this.waitedCheck(account);
+      if (waited === undefined) break;
+      isOver = await new Promise<boolean>((resolve) => {
+        const cancel = clock.after(Math.max(0, end - clock.monotonic()), () => resolve(true));
         void waited.ended.then(() => {
           cancel();
-          resolve();
+          resolve(false);
         });
       });
     }
     const { at } = this.status(account);
     if (at === 'arriving') throw homeErrors('arriving');
     if (at === 'leaving') throw homeErrors('leaving');
+    if (at === 'checking') throw homeErrors('checking');
     if (at === 'elsewhere') throw homeErrors('moved');
   }
 
@@ -252,6 +223,34 @@ export class Homes implements Part {
     this.merges.go(account);
   }
 
+  /** From now on an account is served only when the coordinator has confirmed it. */
+  beginCheck(): void {
+    this.check ??= { confirmed: new Set(), waiting: new Map() };
+  }
+
+  /** The coordinator's word: this node is its home under that epoch. */
+  confirm(account: string, epoch: number | undefined): void {
+    if (this.check === undefined || epoch === undefined) return;
+    if (this.deps.leases.current(account)?.epoch !== epoch) return;
+    this.check.confirmed.add(account);
+    this.lookAgain(account);
+    this.merges.go(account);
+  }
+
+  /** Everything was asked; or the coordinator is away, and what this node has is what counts. */
+  endCheck(): void {
+    const { check } = this;
+    this.check = undefined;
+    for (const { end } of check?.waiting.values() ?? []) end();
+    this.checked.end();
+    this.merges.goAll();
+  }
+
+  /** Resolves when accounts were checked for the first time since the start. */
+  whenChecked(): Promise<void> {
+    return this.checked.ended;
+  }
+
   /**
    * After a time away: `held` are this node's leases by the coordinator's own word. What is missing there went elsewhere.
    * Resolves when nothing is written any more that belongs elsewhere; handing over and taking over go on behind it.
@@ -266,6 +265,7 @@ export class Homes implements Part {
       // It came back meanwhile: the command to adopt it is on its way, or the next page of leases names it.
       if (now?.home === this.deps.self) continue;
       if (now !== undefined) await this.letGo(account, now.epoch, now.home);
+      this.lookAgain(account);
     }
     this.tails.wake();
     for (const [account, lease] of held) {
@@ -273,12 +273,35 @@ export class Homes implements Part {
         this.deps.logger.warn({ account, reason: describeError(error) }, 'an account could not be taken over yet'),
       );
     }
+    this.endCheck();
   }
 
   /** Holders have more of an account that is at home here: it is brought, and merged. */
   async catchUp(account: string): Promise<void> {
     if (this.deps.leases.current(account) === undefined || this.arrivals.has(account)) return;
-    await this.bring(account, undefined, this.background.signal);
+    await this.gathering.bring(account, undefined, this.background.signal);
+  }
+
+  /** Granted by the coordinator and not confirmed since it was away; what this node made by itself is its own. */
+  private isUnchecked(account: string): boolean {
+    const { check } = this;
+    return check !== undefined && !check.confirmed.has(account) && this.deps.leases.current(account)?.epoch !== 0;
+  }
+
+  private lookAgain(account: string): void {
+    const waited = this.check?.waiting.get(account);
+    this.check?.waiting.delete(account);
+    waited?.end();
+  }
+
+  private waitedCheck(account: string): Waited | undefined {
+    const { check } = this;
+    if (check === undefined || this.status(account).at !== 'checking') return undefined;
+    const before = check.waiting.get(account);
+    if (before !== undefined) return before;
+    const mine = waited();
+    check.waiting.set(account, mine);
+    return mine;
   }
 
   /** Lost: nothing more is written, requests go elsewhere. False when that was known and everything was done. */
@@ -361,7 +384,7 @@ export class Homes implements Part {
     const { log, leases, followers, logger } = this.deps;
     // Granted before and cut in two by a crash: the log was whole when it was granted.
     const wasWhole = leases.knownEpoch(account) === lease.epoch;
-    const brought = await this.bring(account, from, signal);
+    const brought = await this.gathering.bring(account, from, signal);
     const isEmpty = Object.keys(await log.vector(account)).length === 0;
     // Claimed by this node and never written: the answer to the claim was lost. Its first sign-in creates it.
     const isNew = isEmpty && from === undefined && brought.repositoryAnswered && this.deps.isOwnClaim(lease.token);
@@ -380,62 +403,6 @@ export class Homes implements Part {
     for (const follower of followers) await follower.adopted(account, view, from);
     await leases.arrived(account, lease.epoch);
     logger.info({ account, epoch: lease.epoch, holders: brought.answered }, 'an account came home');
-  }
-
-  /**
-   * The union of what all reachable holders have. Settles when all have ended; or, while some are slow, as soon as this
-   * node has everything that anybody has announced, and a holder that must know (the repository, the former home, one
-   * that has entries) was among those that answered.
-   */
-  private bring(account: string, from: string | undefined, signal: AbortSignal): Promise<Brought> {
-    const { clock, courier, log } = this.deps;
-    const holders = this.deps.holders.list().filter((holder) => holder.connected);
-    const repositories = new Set(holders.filter(({ kind }) => kind === 'repository').map(({ peer }) => peer));
-    const peers = new Set(holders.map(({ peer }) => peer));
-    if (from !== undefined) peers.add(from);
-    const limit = startDeadline(clock, TAKE_OVER_MS, signal);
-    const announced = new Map<string, Vector>();
-    let answered = 0;
-    let knowing = 0;
-    const isWhole = async () => {
-      const ours = await log.vector(account);
-      const all = [...announced.values()].flatMap((vector) => Object.entries(vector));
-      return all.every(([segment, { seq }]) => (ours[segment]?.seq ?? 0) >= seq);
-    };
-    return new Promise((resolve, reject) => {
-      const settle = async () => {
-        cancel();
-        resolve({ answered, knowing, isWhole: await isWhole(), repositoryAnswered });
-      };
-      let repositoryAnswered = false;
-      const pulls = [...peers].map(async (peer) => {
-        let brought = 0;
-        try {
-          brought = await courier.pull(peer, account, limit.signal, (theirs) => announced.set(peer, theirs));
-        } catch (error) {
-          // What is refused for itself (a broken chain, a wrong lease) will not become better by waiting for it.
-          if (isDomainError(error) && error.code.startsWith('log/')) announced.delete(peer);
-          throw error;
-        }
-        answered += 1;
-        const isRepository = repositories.has(peer);
-        repositoryAnswered ||= isRepository;
-        const hasEntries = brought > 0 || Object.keys(announced.get(peer) ?? {}).length > 0;
-        if (isRepository || peer === from || hasEntries) knowing += 1;
-      });
-      const all = Promise.allSettled(pulls).then(async () => {
-        limit.cancel();
-        await settle();
-      });
-      all.catch(reject);
-      const look = async () => {
-        if (knowing > 0 && Object.keys(await log.vector(account)).length > 0 && (await isWhole())) await settle();
-        else cancel = clock.after(STRAGGLER_MS, () => void look().catch(reject));
-      };
-      let cancel = clock.after(STRAGGLER_MS, () => void look().catch(reject));
-      // Those that are slow go on behind it.
-      this.background.run('hear the slow holders out', () => all);
-    });
   }
 
   private onApplied({ account, entries, own }: Applied): void {

@@ -4,8 +4,8 @@
  */
 import type { LeaseSource, WriteLease } from '../../protocol/log/account-log.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
+import type { Signer } from '../../protocol/trust/identity.js';
 import { issueLease } from '../../protocol/trust/lease.js';
-import type { Signer } from '../../protocol/trust/signed.js';
 
 const HELD_MAX = 10_000;
 

@@ -16,8 +16,11 @@ export class Origins {
   /** Of a lease whose signature was checked. It never changes, so the order does not matter. */
   note({ account, origin }: Lease): void {
     if (origin === undefined) return;
-    if (this.noted.size >= NOTED_MAX) this.noted.clear();
+    // Noted anew, it is the last to be forgotten.
+    this.noted.delete(account);
     this.noted.set(account, origin);
+    const [oldest] = this.noted.keys();
+    if (this.noted.size > NOTED_MAX && oldest !== undefined) this.noted.delete(oldest);
   }
 
   /** Undefined when nothing is known here. */

@@ -12,8 +12,9 @@ import type { LeaseSource } from '../../protocol/log/account-log.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import { isDomainError } from '../../protocol/runtime/errors.js';
 import { type Random, randomHex } from '../../protocol/runtime/random.js';
+import type { Signer } from '../../protocol/trust/identity.js';
 import { checkLease } from '../../protocol/trust/lease.js';
-import { openToken, type Signer, signToken } from '../../protocol/trust/signed.js';
+import { openToken, signToken } from '../../protocol/trust/signed.js';
 import { CLOCK_SKEW_MAX_MS } from '../../protocol/wire/limits.js';
 
 const KIND = 'session';

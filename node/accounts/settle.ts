@@ -7,11 +7,16 @@ import { hidOf } from '../../protocol/account/records.js';
 import type { Draft } from '../../protocol/log/entry.js';
 
 /**
- * `item.hid` entries that end every collision in the given histories. Who was settled before keeps the number, then who
- * was created first; the others get numbers above all, in order of creation. Applying them makes the result empty.
- * Ids do not tell the order: that of a job's output is a hash.
+ * `item.hid` entries that end every collision in the given histories. Who had the number here before `cameIn` arrived
+ * keeps it, because it is on a screen; then who was settled before, then who was created first. The others get numbers
+ * above all, in that order. Applying them makes the result empty. Ids do not tell the order of creation: that of a job's
+ * output is a hash.
  */
-export function settleHids(view: AccountView, histories: Iterable<string>): Draft[] {
+export function settleHids(
+  view: AccountView,
+  histories: Iterable<string>,
+  cameIn: ReadonlySet<string> = new Set(),
+): Draft[] {
   const drafts: Draft[] = [];
   for (const history of histories) {
     const { datasets, collections } = view.items(history);
@@ -20,6 +25,7 @@ export function settleHids(view: AccountView, histories: Iterable<string>): Draf
       ...collections.map((item) => ({ kind: 'collection', item })),
     ].sort(
       (a, b) =>
+        Number(cameIn.has(a.item.id)) - Number(cameIn.has(b.item.id)) ||
         Number(b.item.settledHid !== undefined) - Number(a.item.settledHid !== undefined) ||
         a.item.createdAt - b.item.createdAt ||
         (a.item.id < b.item.id ? -1 : 1),

@@ -3,6 +3,7 @@
  * knows it from the heads that each home told it. Asked when an account arrives from a node that does not answer, and
  * again while anything waits; told to the user instead of a silent gap.
  */
+import { describeThings, type ThingCounts } from '../../protocol/account/things.js';
 import type { Cancel, Clock } from '../../protocol/runtime/clock.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
@@ -11,6 +12,17 @@ export interface WaitingChanges {
   /** The institution that has them. */
   name: string;
   changes: number;
+  /** How many of each; undefined when that is not known. */
+  things: ThingCounts | undefined;
+}
+
+/** "2 datasets and 1 history" */
+export function describeWaiting({ changes, things }: WaitingChanges): string {
+  const named = things === undefined ? '' : describeThings(things);
+  const unnamed = changes - Object.values(things ?? {}).reduce((sum, count) => sum + count, 0);
+  const more = unnamed === 1 ? '1 change' : `${unnamed} changes`;
+  if (named === '') return more;
+  return unnamed > 0 ? `${named}, and ${more} more` : named;
 }
 
 const ASK_AGAIN_MS = 3000;
@@ -57,6 +69,7 @@ export class Waiting implements Part {
       else this.accounts.delete(account);
     } catch (error) {
       // What was known stays known until the directory can be asked again.
+      if (this.accounts.size < ACCOUNTS_MAX) this.accounts.set(account, this.of(account));
       this.deps.logger.debug({ account, err: error }, 'what waits elsewhere could not be asked');
     }
   }

@@ -1,27 +1,27 @@
 /**
  * From the queue to a handler to the outcome. Woken by whoever pushes a job or frees a slot; it never looks by itself.
  *
- * A job's run is decided by the log as it is at that moment: inputs, parameters, cancellation. The start is recorded
- * (`job.started`) beside the run, not before it: it counts attempts after a crash, and what runs twice ends once.
+ * A job's run is decided by the log as it is at that moment: inputs, parameters, cancellation. The start is in the log
+ * (`job.started`, fsynced under this home's lease) before any process is: a home that takes over meanwhile either finds
+ * it, and leaves the run to this node, or has refused it, and nothing runs here. A crash in between costs one attempt.
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobOutcome } from '../../protocol/account/entries.js';
-import type { AccountView, JobRecord } from '../../protocol/account/records.js';
-import { contentOf } from '../../protocol/account/records.js';
+import type { AccountView } from '../../protocol/account/records.js';
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import type { AccountLog, LeaseSource } from '../../protocol/log/account-log.js';
-import type { Clock } from '../../protocol/runtime/clock.js';
-import { describeError } from '../../protocol/runtime/errors.js';
+import { type Clock, sleep } from '../../protocol/runtime/clock.js';
+import { describeError, isDomainError } from '../../protocol/runtime/errors.js';
 import type { Background } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
-import { toolContext } from '../datasets/tool-context.js';
+import type { Store } from '../../protocol/runtime/store.js';
 import type { Toolbox } from '../toolbox/tool.js';
 import type { Outbox } from './outbox.js';
 import { type AdoptedOutput, fromRun, withoutRun } from './outcome.js';
+import { outputsOf, type PreparedRun, prepareRun } from './prepared-run.js';
 import type { JobQueue } from './queue.js';
-import { inputDatasets } from './readiness.js';
-import { type Executor, type RunLimits, type RunOutput, type RunResult, type RunSpec, runPaths } from './run-spec.js';
+import { type Executor, type RunLimits, type RunResult, type RunSpec, runPaths } from './run-spec.js';
 import { fetchOutput } from './submission.js';
 import { CRASHES_MAX, type TrackedJob } from './tracked.js';
 
@@ -33,6 +33,7 @@ export interface DispatcherDeps {
   toolbox: Pick<Toolbox, 'tool' | 'plan' | 'prepare'>;
   blobs: Pick<BlobStore, 'adopt' | 'path'>;
   outbox: Outbox;
+  store: Pick<Store, 'commit'>;
   clock: Clock;
   logger: Logger;
   background: Background;
@@ -48,6 +49,9 @@ export interface DispatcherOptions {
   limits: RunLimits;
   /** Nothing starts before `open`. */
   startsClosed: boolean;
+  /** Pause before a start that could not be recorded is tried again; doubles up to the second. */
+  retryMs: number;
+  retryMaxMs: number;
 }
 
 /** What the dispatcher tells its owner. */
@@ -60,14 +64,19 @@ export interface DispatcherEvents {
   refused(item: TrackedJob, view: AccountView): void;
   /** Its outcome is durable, or it needs none. */
   ended(item: TrackedJob): void;
+  /** It will not be run to its end here, and its account is at home elsewhere. Followed by `ended`. */
+  gaveUp(item: TrackedJob, reason: string): void;
 }
 
-interface Prepared {
-  spec: RunSpec;
-  epoch: number;
-  commandLine: string;
-  inputBlobs: Record<string, string>;
-}
+/** With the epoch under which its outcome counts. */
+type Ready = PreparedRun & { epoch: number };
+
+/** `failed`: it cannot be written now. `refused`: the job must not start here. */
+type StartRecord = 'recorded' | 'refused' | 'failed';
+
+const GIVEN_UP = 'the node that ran it gave it up because it is leaving';
+/** The pause between tries has long reached its longest then. */
+const START_FAILURES_COUNTED_MAX = 30;
 
 export class Dispatcher {
   private readonly held = new Map<string, TrackedJob>();
@@ -201,8 +210,8 @@ export class Dispatcher {
       if (this.stopped) return;
       if (item.abandoned || job === undefined) {
         prepared();
-        if (item.abandoned) await this.clean(item);
-        this.letGo(item);
+        if (item.abandoned) await this.giveUp(item, GIVEN_UP);
+        else this.letGo(item);
         return;
       }
       if (!item.cancelled && !this.events.mayRun(item, view)) {
@@ -217,23 +226,29 @@ export class Dispatcher {
         return;
       }
       item.attempt += 1;
-      let ready: Prepared;
+      let ready: Ready;
       try {
-        ready = this.prepare(item, view, job);
+        const { cores, memoryMb, limits } = this.options;
+        const run = { attempt: item.attempt, folder: this.folderOf(item), cores, memoryMb, limits };
+        ready = { ...prepareRun(this.deps, { job, view, fetch: item.note.fetch, run }), epoch: this.epochOf(item) };
       } catch (error) {
         prepared();
         await this.endWithout(item, 'error', describeError(error));
         return;
       }
+      this.events.moved(item, 'starting', 'its start is recorded');
+      const start = await this.recordStart(item, ready);
       prepared();
-      this.give(item, ready);
+      if (this.stopped) return;
+      if (start === 'recorded' && !item.abandoned && !item.cancelled) this.give(item, ready);
+      else await this.notStarted(item, start);
     } finally {
       prepared();
       this.pump();
     }
   }
 
-  private give(item: TrackedJob, ready: Prepared): void {
+  private give(item: TrackedJob, ready: Ready): void {
     const { spec } = ready;
     this.events.moved(item, 'starting', 'given to a handler');
     const isCurrent = () => !this.stopped && item.attempt === spec.attempt && this.held.get(item.job) === item;
@@ -250,31 +265,63 @@ export class Dispatcher {
         if (isCurrent()) this.deps.background.run('taking up a lost job', () => this.lost(item, spec, reason));
       },
     });
-    if (!taken) {
-      item.attempt -= 1;
-      this.again(item, '');
+    if (taken) {
+      item.startFailures = 0;
       return;
     }
-    if (this.deps.leases.current(item.account) === undefined) return;
-    this.deps.background.run('recording a start', () => this.recordStart(item, spec.attempt));
+    // The slot was gone: the attempt is in the log, and its number is not used again.
+    this.deps.background.run('taking up a job that no handler took', async () => {
+      const note = { ...item.note, forgiven: item.note.forgiven + 1 };
+      await this.deps.store.commit([this.deps.queue.record(note)]);
+      item.note = note;
+    });
+    this.again(item, '');
   }
 
-  private async recordStart(item: TrackedJob, attempt: number): Promise<void> {
+  /** An upload of an account that is elsewhere starts without a record: the home knows that its bytes are here. */
+  private async recordStart(item: TrackedJob, { spec }: Ready): Promise<StartRecord> {
+    if (item.note.fetch !== undefined && this.deps.leases.current(item.account) === undefined) return 'recorded';
     const startedAt = this.deps.clock.now();
-    const payload = { id: item.job, attempt, executor: this.options.executor, startedAt };
-    await this.deps.log
-      .append(item.account, () => [{ type: 'job.started', payload }])
-      .catch((error: unknown) => {
-        this.deps.logger.debug({ job: item.job, err: error }, 'the start of a job was not recorded');
-      });
+    const payload = { id: item.job, attempt: spec.attempt, executor: this.options.executor, startedAt };
+    try {
+      const { entries } = await this.deps.log.append(item.account, (view) =>
+        this.events.mayRun(item, view) ? [{ type: 'job.started', payload }] : [],
+      );
+      return entries.length > 0 ? 'recorded' : 'refused';
+    } catch (error) {
+      if (isDomainError(error, 'log/not-home')) return 'refused';
+      if (!this.stopped) {
+        const data = { job: item.job, reason: describeError(error) };
+        this.deps.logger.info(data, 'a job was not started: its start could not be recorded');
+      }
+      return 'failed';
+    }
   }
 
-  private async finish(item: TrackedJob, ready: Prepared, result: RunResult): Promise<void> {
+  /** It goes where it belongs now; after a failure not at once: a sealed account may leave, or go on here. */
+  private async notStarted(item: TrackedJob, start: StartRecord): Promise<void> {
+    if (item.abandoned) return this.giveUp(item, GIVEN_UP);
+    if (item.cancelled) return this.endWithout(item, 'deleted', 'The job was cancelled before it started.');
+    this.events.moved(item, 'queued', 'its start could not be recorded yet');
+    this.release(item);
+    if (start === 'failed') {
+      const { retryMs, retryMaxMs } = this.options;
+      const pause = Math.min(retryMs * 2 ** item.startFailures, retryMaxMs);
+      item.startFailures = Math.min(item.startFailures + 1, START_FAILURES_COUNTED_MAX);
+      await sleep(this.deps.clock, pause, this.deps.background.signal).catch(() => {});
+    }
+    if (this.stopped) return;
+    const view = await this.deps.log.view(item.account);
+    if (this.stopped || this.held.has(item.job)) return;
+    // Whether a write that failed is there after all is known only now.
+    item.attempt = Math.max(item.attempt - 1, ...Object.keys(view.get('job', item.job)?.attempts ?? {}).map(Number));
+    this.events.refused(item, view);
+  }
+
+  private async finish(item: TrackedJob, ready: Ready, result: RunResult): Promise<void> {
     if (result.state === 'stopped' || item.cancelled || item.abandoned) {
-      if (item.abandoned) {
-        await this.clean(item);
-        this.letGo(item);
-      } else await this.endWithout(item, 'deleted', 'The job was cancelled while it ran.');
+      if (item.abandoned) await this.giveUp(item, GIVEN_UP);
+      else await this.endWithout(item, 'deleted', 'The job was cancelled while it ran.');
       return;
     }
     let outcome: JobOutcome;
@@ -293,12 +340,22 @@ export class Dispatcher {
     await rm(spec.folder, { recursive: true, force: true });
     item.crashes += 1;
     this.deps.logger.warn({ job: item.job, attempt: item.attempt, reason }, 'a run was lost');
-    if (item.abandoned) {
-      await this.clean(item);
-      this.letGo(item);
-    } else if (item.cancelled) await this.endWithout(item, 'deleted', 'The job was cancelled while it ran.');
+    const isHome = this.deps.leases.current(item.account) !== undefined;
+    if (item.abandoned) await this.giveUp(item, GIVEN_UP);
+    else if (item.cancelled) await this.endWithout(item, 'deleted', 'The job was cancelled while it ran.');
     else if (item.crashes >= CRASHES_MAX) await this.endWithout(item, 'error', crashedTooOften(item.crashes, reason));
+    else if (!isHome && !isUpload(item)) await this.giveUp(item, `attempt ${item.attempt} was lost: ${reason}`);
     else this.again(item, `attempt ${item.attempt} was lost: ${reason}`);
+  }
+
+  /** Its note goes with it; the account's home runs it again. */
+  private async giveUp(item: TrackedJob, reason: string): Promise<void> {
+    await this.deps.store.commit([this.deps.queue.forget(item.job)]).catch((error: unknown) => {
+      this.deps.logger.warn({ job: item.job, err: error }, 'the note of a job that was given up could not be removed');
+    });
+    await this.clean(item);
+    if (!item.overtaken) this.events.gaveUp(item, reason);
+    this.letGo(item);
   }
 
   private again(item: TrackedJob, reason: string): void {
@@ -308,7 +365,7 @@ export class Dispatcher {
     this.pump();
   }
 
-  private async takeIn(item: TrackedJob, ready: Prepared, result: RunResult): Promise<JobOutcome> {
+  private async takeIn(item: TrackedJob, ready: Ready, result: RunResult): Promise<JobOutcome> {
     const { spec } = ready;
     const allowed = new Map(outputsOf(spec).map((output) => [output.name, output.file]));
     const adopted = new Map<string, AdoptedOutput>();
@@ -363,69 +420,23 @@ export class Dispatcher {
     return join(this.options.jobsFolder, `${item.job}-${item.attempt}`);
   }
 
-  private outcomeBase(item: TrackedJob, attempt: number) {
-    const epoch = this.deps.leases.current(item.account)?.epoch ?? item.note.epoch;
-    return { id: item.job, epoch, attempt, executor: this.options.executor, endedAt: this.deps.clock.now() };
+  private epochOf(item: TrackedJob): number {
+    return this.deps.leases.current(item.account)?.epoch ?? item.note.epoch;
   }
 
-  private prepare(item: TrackedJob, view: AccountView, job: JobRecord): Prepared {
-    const { cores, memoryMb, limits } = this.options;
-    const folder = this.folderOf(item);
-    const base = { job: item.job, attempt: item.attempt, folder, cores, memoryMb, limits };
-    const epoch = this.deps.leases.current(item.account)?.epoch ?? item.note.epoch;
-    const outputFile = (name: string) => {
-      const id = job.outputs[name];
-      if (id === undefined) throw new Error(`the job has no output named ${name}`);
-      return join(runPaths(folder).outputs, `dataset_${id}.dat`);
-    };
-    const extensionOf = (name: string) => view.get('dataset', job.outputs[name] ?? '')?.extension ?? 'data';
-    if (item.note.fetch !== undefined) {
-      const items = item.note.fetch.map((fetch, index) => {
-        const name = fetchOutput(index);
-        const output = { name, file: outputFile(name), extension: fetch.extension };
-        const { toPosixLines, spaceToTab, autoDecompress } = fetch;
-        return { name: fetch.name, source: fetch.source.path, toPosixLines, spaceToTab, autoDecompress, output };
-      });
-      return { spec: { ...base, work: { kind: 'fetch', items } }, epoch, commandLine: '', inputBlobs: {} };
-    }
-    const tool = this.deps.toolbox.tool(job.tool, job.toolVersion);
-    if (tool === undefined) throw new Error(`The tool ${job.tool} (version ${job.toolVersion}) is not installed here.`);
-    const inputBlobs: Record<string, string> = {};
-    for (const { id, dataset } of inputDatasets(view, job)) {
-      const blob = dataset && contentOf(view, dataset)?.files[0]?.blob;
-      if (blob !== undefined) inputBlobs[id] = blob;
-    }
-    const context = toolContext(view, job.history);
-    const expanded = { state: job.params, inputs: job.inputs };
-    const planned = new Map(this.deps.toolbox.plan(tool, expanded, context).map((output) => [output.name, output]));
-    const command = this.deps.toolbox.prepare(tool, expanded, context, {
-      inputPath: (dataset) => {
-        const blob = inputBlobs[dataset];
-        if (blob === undefined) throw new Error(`dataset ${dataset} is not an input of this job, or has no content`);
-        return this.deps.blobs.path(blob);
-      },
-      outputPath: outputFile,
-      workFolder: runPaths(folder).working,
-    });
-    const outputs = Object.keys(job.outputs).map((name): RunOutput => {
-      const fromWorkDir = planned.get(name)?.fromWorkDir;
-      return { name, file: outputFile(name), extension: extensionOf(name), ...(fromWorkDir ? { fromWorkDir } : {}) };
-    });
+  private outcomeBase(item: TrackedJob, attempt: number) {
     return {
-      spec: { ...base, work: { kind: 'command', command, outputs } },
-      epoch,
-      commandLine: command.commandLine ?? command.script,
-      inputBlobs,
+      id: item.job,
+      epoch: this.epochOf(item),
+      attempt,
+      executor: this.options.executor,
+      endedAt: this.deps.clock.now(),
     };
   }
 }
 
 function isUpload({ note }: TrackedJob): boolean {
   return note.fetch !== undefined;
-}
-
-function outputsOf(spec: RunSpec): RunOutput[] {
-  return spec.work.kind === 'command' ? spec.work.outputs : spec.work.items.map(({ output }) => output);
 }
 
 export function crashedTooOften(crashes: number, reason: string): string {

@@ -1,28 +1,37 @@
 /**
- * Jobs that run on at their account's former home: watched until it reports them, and taken back when it will not.
+ * Jobs that another node runs, or whose uploaded bytes it has: watched until it reports them, and taken back when it
+ * will not.
  *
- * Who is gone is the coordinator's word, heard over the register stream; while this node does not hear it, nobody is taken
- * for gone. Taken back too early a job runs twice and still ends once; too late, somebody waits for nothing.
- *
- * Rejected: asking the former home job by job, which tells nothing when it matters: when it does not answer.
+ * It says so itself when it gives one up (across-homes.ts), but that word may be lost with it. So it is asked, first soon,
+ * then less and less often; "unknown" takes the job back. Whom nobody can ask is gone or not by the coordinator's word,
+ * heard over the register stream; while this node does not hear that, nobody is taken for gone. Taken back too early a
+ * job runs twice and still ends once; too late, somebody waits for nothing.
  */
-import type { Clock } from '../../protocol/runtime/clock.js';
+import { type Clock, startDeadline } from '../../protocol/runtime/clock.js';
 import { describeError } from '../../protocol/runtime/errors.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { PeerStatus } from '../../protocol/wire/calls/register.js';
 import { Wakeup } from '../replication/wakeup.js';
-import type { JobNote } from './queue.js';
 
-/** Runs at another node, and the boot of it in which they do, as far as that was known. */
-export interface RunsElsewhere {
+export interface ElsewhereJob {
+  account: string;
+  job: string;
+  /** PeerId of the node that runs it, or has its bytes. */
   peer: string;
-  boot?: number | undefined;
-  jobs: ReadonlySet<string>;
+  /** The boot of that node in which it runs, as far as that was known. */
+  boot: number | undefined;
+  /** It runs nowhere yet: its bytes are there, which only that node can take in. */
+  isUpload: boolean;
 }
 
-export type ElsewhereNote = JobNote & { elsewhere: string };
+/** Where jobs run: job → the node, and its boot when known. */
+export type RunsElsewhere = ReadonlyMap<string, { peer: string; boot?: number | undefined }>;
+
 export type PeerWord = Pick<PeerStatus, 'state' | 'routable' | 'boot'>;
+
+/** What an executor says of a job. `finished`: its outcome is there and on its way. */
+export type JobWord = 'running' | 'finished' | 'unknown';
 
 /** Does this peer still run what it ran in `boot`? `silent`: it may, nobody reaches it. Pure. */
 export function peerGone(word: PeerWord | undefined, boot: number | undefined): 'there' | 'silent' | 'gone' {
@@ -34,10 +43,12 @@ export function peerGone(word: PeerWord | undefined, boot: number | undefined): 
 
 export interface ElsewhereDeps {
   jobs: {
-    /** Notes of jobs that run at another node. */
-    elsewhere(): ElsewhereNote[];
-    reclaim(account: string, jobs: Iterable<string>): Promise<void>;
+    elsewhere(): ElsewhereJob[];
+    /** Taken back because of `cause`, a plain clause. */
+    reclaim(account: string, jobs: Iterable<string>, cause: string): Promise<void>;
   };
+  /** Rejects when the peer does not answer. At most `ASK_JOBS_MAX` jobs at once. */
+  ask(peer: string, jobs: readonly ElsewhereJob[], signal: AbortSignal): Promise<ReadonlyMap<string, JobWord>>;
   peers: { status(peer: string): PeerWord | undefined; onChange(listener: () => void): () => void };
   /** Whether the coordinator is heard. */
   coordinator: { readonly registered: boolean; onChange(listener: () => void): () => void };
@@ -47,12 +58,27 @@ export interface ElsewhereDeps {
 
 /** An unreachable node keeps its runs this long: a restart of a switch or of the coordinator is no reason to run twice. */
 export const ELSEWHERE_GRACE_MS = 60_000;
+export const ASK_FIRST_MS = 5000;
+export const ASK_LAST_MS = 600_000;
+export const ASK_JOBS_MAX = 500;
+const ANSWER_MS = 10_000;
 const RETRY_MS = 5000;
+
+const LEFT = 'the node that had it has left, or started again, or is not reached any more';
+const UNKNOWN = 'the node that had it knows nothing of it any more';
+
+/** When a peer is asked next, and about how many jobs it was asked last. */
+interface Asking {
+  at: number;
+  pauseMs: number;
+  jobs: number;
+}
 
 export class Elsewhere implements Part {
   private readonly background: Background;
   private readonly wakeup: Wakeup;
   private readonly silentSince = new Map<string, number>();
+  private readonly asking = new Map<string, Asking>();
   private readonly releases: (() => void)[] = [];
 
   constructor(
@@ -83,7 +109,7 @@ export class Elsewhere implements Part {
     while (!signal.aborted) {
       let next: number | undefined;
       try {
-        next = await this.once();
+        next = await this.once(signal);
       } catch (error) {
         if (signal.aborted) return;
         this.deps.logger.warn({ reason: describeError(error) }, 'jobs of another node could not be taken back yet');
@@ -93,38 +119,91 @@ export class Elsewhere implements Part {
     }
   }
 
-  /** Takes back what is lost; how long until somebody's grace ends. */
-  private async once(): Promise<number | undefined> {
-    const { jobs, peers, coordinator, clock, logger } = this.deps;
-    if (!coordinator.registered) {
-      this.silentSince.clear();
-      return undefined;
+  /** Takes back what is lost; how long until somebody's grace ends or somebody is asked again. */
+  private async once(signal: AbortSignal): Promise<number | undefined> {
+    const now = this.deps.clock.monotonic();
+    const { lost, there, next } = this.sort(now);
+    await this.takeBack(lost, LEFT);
+    for (const peer of this.asking.keys()) if (!there.has(peer)) this.asking.delete(peer);
+    const waits = [next];
+    const due: Promise<void>[] = [];
+    for (const [peer, jobs] of there) {
+      const asking = this.asked(peer, jobs.length, now);
+      if (asking.at <= now) {
+        asking.at = now + asking.pauseMs;
+        asking.pauseMs = Math.min(asking.pauseMs * 2, ASK_LAST_MS);
+        due.push(this.askAll(peer, jobs, signal));
+      }
+      waits.push(asking.at - now);
     }
-    const now = clock.monotonic();
-    const notes = jobs.elsewhere();
-    const lost = new Map<string, string[]>();
+    await Promise.all(due);
+    return waits.reduce((least, wait) => (wait === undefined ? least : Math.min(least ?? wait, wait)), undefined);
+  }
+
+  /** Whose node is gone, whose can be asked, and when the first grace ends. */
+  private sort(now: number) {
+    const { jobs, peers, coordinator } = this.deps;
+    const lost: ElsewhereJob[] = [];
+    const there = new Map<string, ElsewhereJob[]>();
     const silent = new Set<string>();
     let next: number | undefined;
-    for (const { account, job, elsewhere: peer, elsewhereBoot } of notes) {
-      const verdict = peerGone(peers.status(peer), elsewhereBoot);
-      if (verdict === 'there') continue;
-      if (verdict === 'silent') {
+    for (const item of jobs.elsewhere()) {
+      const { peer, boot, isUpload } = item;
+      const verdict = coordinator.registered ? peerGone(peers.status(peer), boot) : 'there';
+      if (verdict === 'there') there.set(peer, [...(there.get(peer) ?? []), item]);
+      else if (verdict === 'gone') lost.push(item);
+      else {
         silent.add(peer);
         const since = this.silentSince.get(peer) ?? now;
         this.silentSince.set(peer, since);
         const left = since + this.options.graceMs - now;
-        if (left > 0) {
-          next = Math.min(next ?? left, left);
-          continue;
-        }
+        // Bytes that are there alone are waited for: nothing else can be done about them.
+        if (left <= 0 && !isUpload) lost.push(item);
+        else if (left > 0) next = Math.min(next ?? left, left);
       }
-      lost.set(account, [...(lost.get(account) ?? []), job]);
     }
     for (const peer of this.silentSince.keys()) if (!silent.has(peer)) this.silentSince.delete(peer);
-    for (const [account, ids] of lost) {
-      await jobs.reclaim(account, ids);
-      logger.info({ account, jobs: ids.length }, 'jobs that a former home will not report start again here');
+    return { lost, there, next };
+  }
+
+  /** A job more, and it is asked about soon. */
+  private asked(peer: string, jobs: number, now: number): Asking {
+    const known = this.asking.get(peer);
+    if (known !== undefined && known.jobs >= jobs) {
+      known.jobs = jobs;
+      return known;
     }
-    return next;
+    const at = Math.min(known?.at ?? Number.POSITIVE_INFINITY, now + ASK_FIRST_MS);
+    const asking = { at, pauseMs: ASK_FIRST_MS, jobs };
+    this.asking.set(peer, asking);
+    return asking;
+  }
+
+  private async askAll(peer: string, jobs: readonly ElsewhereJob[], signal: AbortSignal): Promise<void> {
+    const limit = startDeadline(this.deps.clock, ANSWER_MS, signal);
+    try {
+      for (let first = 0; first < jobs.length; first += ASK_JOBS_MAX) {
+        const some = jobs.slice(first, first + ASK_JOBS_MAX);
+        const words = await this.deps.ask(peer, some, limit.signal);
+        await this.takeBack(
+          some.filter(({ job }) => words.get(job) === 'unknown'),
+          UNKNOWN,
+        );
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      this.deps.logger.debug({ peer, err: error }, 'a node could not be asked about the jobs it runs');
+    } finally {
+      limit.cancel();
+    }
+  }
+
+  private async takeBack(lost: readonly ElsewhereJob[], cause: string): Promise<void> {
+    const accounts = new Map<string, string[]>();
+    for (const { account, job } of lost) accounts.set(account, [...(accounts.get(account) ?? []), job]);
+    for (const [account, jobs] of accounts) {
+      await this.deps.jobs.reclaim(account, jobs, cause);
+      this.deps.logger.info({ account, jobs: jobs.length, cause }, 'jobs that another node will not report came back');
+    }
   }
 }

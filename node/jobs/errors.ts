@@ -47,6 +47,11 @@ export const jobErrors = defineErrors('jobs', {
     say: "The outcome of job {job} could not be reported: this node is not the account's home and knows no way to it.",
     mend: 'It is kept and reported as soon as the home can be reached.',
   },
+  'not-home': {
+    kind: 'conflict',
+    say: "A word about job {job} came to this node, which is not the account's home now.",
+    mend: 'It is said again by itself, or the home asks.',
+  },
   'bad-outcome': {
     kind: 'bad-request',
     say: 'The reported outcome of a job is not valid: {reason}.',

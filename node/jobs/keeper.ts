@@ -8,7 +8,7 @@ import type { Applied } from '../../protocol/log/account-log.js';
 import { sleep } from '../../protocol/runtime/clock.js';
 import type { Store } from '../../protocol/runtime/store.js';
 import { Dispatcher, type DispatcherDeps, type DispatcherOptions } from './dispatcher.js';
-import type { ElsewhereNote } from './elsewhere.js';
+import type { ElsewhereJob } from './elsewhere.js';
 import { type JobState, jobState, type LocalJobState } from './job.js';
 import { type Place, placeOf } from './placement.js';
 import type { JobNote } from './queue.js';
@@ -20,6 +20,8 @@ export interface KeeperDeps extends DispatcherDeps {
   blobs: Pick<BlobStore, 'has' | 'adopt' | 'path' | 'onAdded'>;
   /** Brings a blob of the account to this node; rejects when no holder can be reached now. */
   bringBlob: (account: string, blob: string, signal: AbortSignal) => Promise<void>;
+  /** A job that this node was running for an account at home elsewhere will not be reported. */
+  onGaveUp: (account: string, job: string, reason: string) => void;
 }
 
 export interface KeeperOptions extends DispatcherOptions {
@@ -36,7 +38,8 @@ export interface JobChange {
 export class Keeper {
   readonly dispatcher: Dispatcher;
   private readonly table = new Map<string, TrackedJob>();
-  private readonly elsewhere = new Set<TrackedJob>();
+  /** With the node that has the run, or the bytes. */
+  private readonly elsewhere = new Map<TrackedJob, string>();
   private readonly waiters = new Waiters();
   private readonly listeners = new Set<(change: JobChange) => void>();
   private readonly unsubscribe: (() => void)[] = [];
@@ -51,6 +54,9 @@ export class Keeper {
       mayRun: (item, view) => this.placeOf(item, view).in === 'queue',
       refused: (item, view) => this.consider(item, view),
       ended: (item) => this.forget(item),
+      gaveUp: ({ account, job }, reason) => {
+        if (!this.isHome(account)) this.deps.onGaveUp(account, job, reason);
+      },
     });
   }
 
@@ -80,9 +86,15 @@ export class Keeper {
     return item && describeTracked(item, this.deps.queue, { ...this.counts(), hindrance: this.hindrance() });
   }
 
-  /** Notes of jobs that run at another node. */
-  notesElsewhere(): ElsewhereNote[] {
-    return Array.from(this.elsewhere, ({ note }) => note).filter(isElsewhere);
+  /** Jobs that another node runs, or whose uploaded bytes it has. */
+  jobsElsewhere(): ElsewhereJob[] {
+    return Array.from(this.elsewhere, ([{ account, job, note }, peer]) => ({
+      account,
+      job,
+      peer,
+      boot: note.elsewhereBoot,
+      isUpload: note.elsewhere === undefined,
+    }));
   }
 
   /** Uploads without an outcome. */
@@ -121,14 +133,14 @@ export class Keeper {
     return item;
   }
 
-  /** Puts a job that is not held by the dispatcher where it belongs now. */
-  consider(item: TrackedJob, view: AccountView): void {
+  /** Puts a job that is not held by the dispatcher where it belongs now; `why` is said of it while it is in the queue. */
+  consider(item: TrackedJob, view: AccountView, why = ''): void {
     if (this.table.get(item.job) !== item || this.dispatcher.holds(item.job)) return;
     this.waiters.leave(item.job);
     const place = this.placeOf(item, view);
     if (place.in === 'queue') {
       this.deps.queue.push(item);
-      this.move(item, 'queued', '');
+      this.move(item, 'queued', why);
       this.dispatcher.pump();
       return;
     }
@@ -139,6 +151,7 @@ export class Keeper {
     } else if (place.in === 'outcome') {
       this.deps.background.run('ending a job', () => this.dispatcher.endWithout(item, place.state, place.reason));
     } else if (place.in === 'elsewhere') {
+      this.elsewhere.set(item, place.peer);
       this.move(item, 'elsewhere', place.reason);
     } else {
       this.waiters.wait(item.job, 'job', place.jobs);
@@ -161,8 +174,7 @@ export class Keeper {
     const before = item.phase;
     if (phase === before && reason === item.reason) return;
     item.phase = phase;
-    if (phase === 'elsewhere') this.elsewhere.add(item);
-    else this.elsewhere.delete(item);
+    if (phase !== 'elsewhere') this.elsewhere.delete(item);
     item.reason = reason;
     this.runningCount += Number(isRunning(phase)) - Number(isRunning(before));
     this.emit(item.account, item.job, stateOf(phase));
@@ -215,7 +227,7 @@ export class Keeper {
     }
   }
 
-  private isHome(account: string): boolean {
+  isHome(account: string): boolean {
     return this.deps.leases.current(account) !== undefined;
   }
 
@@ -249,10 +261,6 @@ export class Keeper {
       this.wake(this.waiters.of('blob', blob));
     });
   }
-}
-
-function isElsewhere(note: JobNote): note is ElsewhereNote {
-  return typeof note.elsewhere === 'string';
 }
 
 function isRunning(phase: Phase): boolean {

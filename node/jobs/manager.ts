@@ -4,7 +4,6 @@
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { entrySchemas, type JobOutcome } from '../../protocol/account/entries.js';
 import type { AccountView, JobRecord } from '../../protocol/account/records.js';
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import type { AccountLog, LeaseSource } from '../../protocol/log/account-log.js';
@@ -15,11 +14,12 @@ import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Store } from '../../protocol/runtime/store.js';
 import type { Toolbox } from '../toolbox/tool.js';
-import type { ElsewhereNote, RunsElsewhere } from './elsewhere.js';
+import { AcrossHomes, withElsewhereNamed } from './across-homes.js';
 import { jobErrors } from './errors.js';
+import { GiveUps } from './give-ups.js';
 import type { FetchSubmission, JobService, LocalJobState, Submission, SubmittedJob } from './job.js';
 import { type JobChange, Keeper } from './keeper.js';
-import { appendOutcome, Outbox, type OutcomeSink } from './outbox.js';
+import { type HomeLine, Outbox } from './outbox.js';
 import { withoutRun } from './outcome.js';
 import { sweep } from './process-sweep.js';
 import { type JobNote, JobQueue } from './queue.js';
@@ -43,7 +43,7 @@ export interface JobManagerDeps {
   blobs: Pick<BlobStore, 'has' | 'adopt' | 'path' | 'onAdded'>;
   toolbox: Pick<Toolbox, 'tool' | 'plan' | 'prepare'>;
   executor: Executor;
-  sink: OutcomeSink;
+  home: HomeLine;
   /** Brings a blob of the account to this node; rejects when no holder can be reached now. */
   bringBlob: (account: string, blob: string, signal: AbortSignal) => Promise<void>;
   clock: Clock;
@@ -102,8 +102,11 @@ interface Wanted {
 }
 
 export class JobManager implements JobService, Part {
+  /** What follows when accounts change their home. */
+  readonly across: AcrossHomes;
   private readonly queue: JobQueue<TrackedJob>;
   private readonly outbox: Outbox;
+  private readonly giveUps: GiveUps;
   private readonly keeper: Keeper;
   private readonly spool: Spool;
   private readonly background: Background;
@@ -113,16 +116,18 @@ export class JobManager implements JobService, Part {
     private readonly deps: JobManagerDeps,
     private readonly options: JobManagerOptions,
   ) {
-    const { log, store, leases, clock, logger, sink } = deps;
+    const { log, store, leases, clock, logger, home } = deps;
     const { queueMax, retryMs, retryMaxMs, walltimeMs, logBytesMax, killGraceMs, fetchBytesMax, startsClosed } =
       options;
     this.jobsFolder = join(resolve(options.dataFolder), 'jobs');
     this.spool = new Spool(join(this.jobsFolder, 'spool'));
     this.background = new Background({ log: logger });
     this.queue = new JobQueue({ store }, { queueMax });
-    this.outbox = new Outbox({ log, leases, store, clock, logger, sink }, { retryMs, retryMaxMs });
+    this.outbox = new Outbox({ log, leases, store, clock, logger, home }, { retryMs, retryMaxMs });
+    this.giveUps = new GiveUps({ home, clock, logger }, { retryMs, retryMaxMs });
+    const tellGaveUp = (account: string, job: string, reason: string) => this.giveUps.tell(account, job, reason);
     this.keeper = new Keeper(
-      { ...deps, queue: this.queue, outbox: this.outbox, background: this.background },
+      { ...deps, queue: this.queue, outbox: this.outbox, background: this.background, onGaveUp: tellGaveUp },
       {
         jobsFolder: this.jobsFolder,
         executor: options.peerId,
@@ -134,6 +139,8 @@ export class JobManager implements JobService, Part {
         startsClosed,
       },
     );
+    const { queue, outbox, keeper } = this;
+    this.across = new AcrossHomes({ ...deps, queue, outbox, keeper, tellGaveUp });
   }
 
   /** Takes up every job that an earlier start accepted and did not end. */
@@ -172,6 +179,7 @@ export class JobManager implements JobService, Part {
     });
     await this.settled(this.options.stopMs);
     await this.outbox.stop();
+    await this.giveUps.stop();
     await this.background.stop();
   }
 
@@ -270,92 +278,6 @@ export class JobManager implements JobService, Part {
     return this.keeper.onChange(listener);
   }
 
-  /**
-   * This node became the account's home: every job without outcome is taken up, except those that still run at the
-   * former home, which reports them (or is lost: `reclaim`, see elsewhere.ts). Call it again when more of the log has arrived.
-   */
-  async adopt(account: string, running?: RunsElsewhere): Promise<void> {
-    this.outbox.kick();
-    const view = await this.deps.log.view(account);
-    const epoch = this.deps.leases.current(account)?.epoch;
-    if (epoch === undefined) return;
-    const notes: JobNote[] = [];
-    for (const { id, outcome } of view.list('job')) {
-      if (outcome !== undefined || this.keeper.get(id) !== undefined || this.outbox.holds(id)) continue;
-      const note: JobNote = { account, job: id, order: this.queue.nextOrder(), epoch, forgiven: 0 };
-      if (running?.jobs.has(id)) {
-        note.elsewhere = running.peer;
-        if (running.boot !== undefined) note.elsewhereBoot = running.boot;
-      }
-      notes.push(note);
-    }
-    await this.deps.store.commit(notes.map((note) => this.queue.record(note)));
-    const after = await this.deps.log.view(account);
-    for (const note of notes) this.keeper.track(note, after.get('job', note.job));
-    for (const item of this.keeper.of(account)) this.keeper.consider(item, after);
-  }
-
-  /** Jobs that ran at another node which will not report them: they start again here. */
-  async reclaim(account: string, jobs: Iterable<string>): Promise<void> {
-    const view = await this.deps.log.view(account);
-    const lost = Array.from(jobs, (job) => this.keeper.get(job)).filter(
-      (item) => item !== undefined && item.account === account && item.note.elsewhere !== undefined,
-    ) as TrackedJob[];
-    await this.deps.store.commit(lost.map(({ note }) => this.queue.record(withoutElsewhere(note))));
-    for (const item of lost) item.note = withoutElsewhere(item.note);
-    for (const item of lost) this.keeper.consider(item, view);
-  }
-
-  /** Notes of jobs that run at another node. */
-  elsewhere(): ElsewhereNote[] {
-    return this.keeper.notesElsewhere();
-  }
-
-  /** This node is no longer the account's home: what waits here is forgotten, what runs goes on and reports. */
-  async release(account: string): Promise<void> {
-    const leaving = this.keeper
-      .of(account)
-      .filter(({ job, note }) => !this.keeper.dispatcher.holds(job) && note.fetch === undefined);
-    for (const item of leaving) {
-      this.queue.remove(item.job);
-      this.keeper.forget(item);
-    }
-    await this.deps.store.commit(leaving.map(({ job }) => this.queue.forget(job)));
-  }
-
-  /** Kills a run without an outcome: another node was told to start it again. */
-  async abandon(job: string): Promise<void> {
-    const item = this.keeper.get(job);
-    if (item === undefined || !this.keeper.dispatcher.holds(job) || item.phase === 'ending') return;
-    await this.deps.store.commit([this.queue.forget(job)]);
-    this.keeper.dispatcher.abandon(item);
-  }
-
-  /**
-   * An outcome that another node (`peer`) reports for an account at home here. Fsynced when it resolves, its blobs
-   * included. Errors: `jobs/bad-outcome`, `jobs/foreign-outcome`, `jobs/later-epoch`, `jobs/not-found`, and the log's.
-   */
-  async acceptOutcome(account: string, reported: unknown, peer: string, signal: AbortSignal): Promise<void> {
-    const parsed = entrySchemas['job.outcome'].safeParse(reported);
-    if (!parsed.success) {
-      throw jobErrors('bad-outcome', { reason: parsed.error.issues[0]?.message ?? 'unexpected content' });
-    }
-    const outcome: JobOutcome = parsed.data;
-    const { id: job, executor, epoch } = outcome;
-    if (executor !== peer) throw jobErrors('foreign-outcome', { job, executor, peer });
-    // Without a lease the log refuses it below; above the lease's it would win over everything this home can still say.
-    const current = this.deps.leases.current(account)?.epoch;
-    if (current !== undefined && epoch > current) throw jobErrors('later-epoch', { job, epoch, current });
-    const view = await this.deps.log.view(account);
-    if (view.get('job', job) === undefined) throw jobErrors('not-found', { job });
-    const blobs = Object.values(outcome.outputs).flatMap(({ files }) => files.map(({ blob }) => blob));
-    const logs = [outcome.stdoutBlob, outcome.stderrBlob].filter((blob) => blob !== undefined);
-    for (const blob of [...blobs, ...logs]) {
-      if (!this.deps.blobs.has(blob)) await this.deps.bringBlob(account, blob, signal);
-    }
-    await appendOutcome(this.deps.log, account, outcome, []);
-  }
-
   /** A drain begins: nothing is given to handlers any more, with `keepUploads` but uploads, whose bytes are only here. */
   stopTaking(options: { keepUploads?: boolean } = {}): void {
     this.keeper.dispatcher.stopTaking(options);
@@ -364,6 +286,15 @@ export class JobManager implements JobService, Part {
   /** The drain was called off. */
   resumeTaking(): void {
     this.keeper.dispatcher.resumeTaking();
+  }
+
+  /** Kills a run without an outcome: another node was told to start it again. */
+  async abandon(job: string): Promise<void> {
+    const { keeper, queue } = this;
+    const item = keeper.get(job);
+    if (item === undefined || !keeper.dispatcher.holds(job) || item.phase === 'ending') return;
+    await this.deps.store.commit([queue.forget(job)]);
+    keeper.dispatcher.abandon(item);
   }
 
   running(): RunningJob[] {
@@ -422,7 +353,7 @@ export class JobManager implements JobService, Part {
   private async adoptAll(signal: AbortSignal): Promise<void> {
     for await (const account of this.deps.log.accounts()) {
       signal.throwIfAborted();
-      if (this.deps.leases.current(account) !== undefined) await this.adopt(account);
+      if (this.deps.leases.current(account) !== undefined) await this.across.adopt(account);
     }
   }
 
@@ -452,17 +383,4 @@ export class JobManager implements JobService, Part {
     await dispatcher.until(isSettled, patience.signal).catch(() => {});
     cancel();
   }
-}
-
-function withoutElsewhere({ elsewhere: _, elsewhereBoot: __, ...note }: JobNote): JobNote {
-  return note;
-}
-
-/** A note of an earlier version says only that it runs elsewhere: the log knows who started it last. */
-function withElsewhereNamed(note: JobNote, job: JobRecord | undefined): JobNote {
-  if (note.elsewhere !== true) return note;
-  const attempts = job?.attempts ?? {};
-  const last = Math.max(0, ...Object.keys(attempts).map(Number));
-  const peer = attempts[String(last)]?.executor;
-  return peer === undefined ? withoutElsewhere(note) : { ...note, elsewhere: peer };
 }

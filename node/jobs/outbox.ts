@@ -16,14 +16,18 @@ import { readJson, type Store, type StoreOp } from '../../protocol/runtime/store
 import { jobErrors } from './errors.js';
 import { JOB_NAMESPACES } from './namespaces.js';
 
-/** The way to another node that is home; the root injects the door. Resolves when the home has it fsynced. */
-export interface OutcomeSink {
+/** The way to the node that is an account's home; the root injects the door. */
+export interface HomeLine {
+  /** Resolves when the home has the outcome fsynced. */
   deliver(account: string, outcome: JobOutcome, signal: AbortSignal): Promise<void>;
+  /** Resolves when the home has heard that there will be none from this node. */
+  gaveUp(account: string, job: string, reason: string, signal: AbortSignal): Promise<void>;
 }
 
 /** A node that knows no other: an outcome of a foreign account stays until it is home again. */
-export const noOtherHome: OutcomeSink = {
+export const noOtherHome: HomeLine = {
   deliver: (_account, outcome) => Promise.reject(jobErrors('no-home', { job: outcome.id })),
+  gaveUp: (_account, job) => Promise.reject(jobErrors('no-home', { job })),
 };
 
 export interface OutboxDeps {
@@ -32,7 +36,7 @@ export interface OutboxDeps {
   store: Store;
   clock: Clock;
   logger: Logger;
-  sink: OutcomeSink;
+  home: Pick<HomeLine, 'deliver'>;
 }
 
 export interface OutboxOptions {
@@ -141,7 +145,7 @@ export class Outbox implements Part {
         if (this.deps.leases.current(account) !== undefined) {
           await appendOutcome(this.deps.log, account, outcome, [remove]);
         } else {
-          await this.deps.sink.deliver(account, outcome, signal);
+          await this.deps.home.deliver(account, outcome, signal);
           await this.deps.store.commit([remove]);
         }
         this.kept.delete(key);

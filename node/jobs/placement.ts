@@ -11,7 +11,7 @@ export type Place =
   /** It is to be ended without a run. */
   | { in: 'outcome'; state: 'deleted' | 'error'; reason: string }
   | { in: 'queue' }
-  | { in: 'elsewhere'; reason: string }
+  | { in: 'elsewhere'; peer: string; reason: string }
   | { in: 'waiting' | 'paused'; reason: string; jobs: string[]; blobs: string[] };
 
 export interface PlaceFacts extends ReadinessFacts {
@@ -32,13 +32,16 @@ export function placeOf(
   }
   // An upload's bytes are here and nowhere else: it runs here whoever is home, and is reported there.
   if (item.note.fetch !== undefined) return { in: 'queue' };
-  if (item.note.elsewhere !== undefined) return { in: 'elsewhere', reason: 'runs on at its former home' };
+  const { elsewhere } = item.note;
+  if (typeof elsewhere === 'string') return { in: 'elsewhere', peer: elsewhere, reason: 'runs on at its former home' };
   const holder = uploadNode(job);
   if (holder === facts.peerId) {
     const reason = 'The uploaded bytes are no longer on this node. Upload them again.';
     return { in: 'outcome', state: 'error', reason };
   }
-  if (holder !== undefined) return { in: 'elsewhere', reason: 'waits for the node that holds the uploaded bytes' };
+  if (holder !== undefined) {
+    return { in: 'elsewhere', peer: holder, reason: 'waits for the node that holds the uploaded bytes' };
+  }
   if (!facts.isHome) {
     return { in: 'waiting', reason: "waits for the account's home to be here again", jobs: [], blobs: [] };
   }

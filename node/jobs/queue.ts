@@ -7,6 +7,7 @@
  *
  * Rejected: a priority heap over (share used, time): fairer over hours, but no person can predict their place in it.
  */
+import { counted } from '../../protocol/runtime/amounts.js';
 import { readJson, type Store, type StoreOp } from '../../protocol/runtime/store.js';
 import { jobErrors } from './errors.js';
 import { JOB_NAMESPACES } from './namespaces.js';
@@ -172,6 +173,6 @@ const ORDINALS = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seven
 /** "second in the queue; 2 jobs run, 2 slots" */
 export function describePosition(position: number, running: number, slots: number): string {
   const place = ORDINALS[position - 1] ?? `number ${position}`;
-  const runs = running === 1 ? '1 job runs' : `${running} jobs run`;
-  return `${place} in the queue; ${runs}, ${slots === 1 ? '1 slot' : `${slots} slots`}`;
+  const runs = `${counted(running, 'job')} ${running === 1 ? 'runs' : 'run'}`;
+  return `${place} in the queue; ${runs}, ${counted(slots, 'slot')}`;
 }

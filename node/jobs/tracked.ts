@@ -17,6 +17,8 @@ export interface TrackedJob extends Queued {
   attempt: number;
   /** Attempts on this node that ended without a word. */
   crashes: number;
+  /** Starts in a row that could not be recorded. */
+  startFailures: number;
   cancelled: boolean;
   /** Killed without an outcome: another node runs it again. */
   abandoned: boolean;
@@ -31,7 +33,7 @@ export const CRASHES_MAX = 3;
 export function newTracked(note: JobNote, history: { attempt: number; crashes: number }): TrackedJob {
   const { account, job, order } = note;
   const fresh = { phase: 'waiting', reason: 'new', cancelled: false, abandoned: false, overtaken: false } as const;
-  return { account, job, order, note, ...fresh, ...history };
+  return { account, job, order, note, startFailures: 0, ...fresh, ...history };
 }
 
 const STATES: Record<Phase, LocalJobState['state']> = {

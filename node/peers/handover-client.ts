@@ -2,11 +2,11 @@
 import type { z } from 'zod';
 import { DomainError } from '../../protocol/runtime/errors.js';
 import type { Host } from '../../protocol/runtime/host.js';
-import { handoverCalls, type InventoryItem } from '../../protocol/wire/calls/handover.js';
+import { type CompareAnswer, handoverCalls, type InventoryItem } from '../../protocol/wire/calls/handover.js';
 import type { CallDef } from '../../protocol/wire/rpc.js';
 import { call } from '../../protocol/wire/rpc.js';
 import { drainErrors } from '../drain/errors.js';
-import type { Handover, NewHome, Unsafe } from '../drain/handover.js';
+import type { Handover, NewHome } from '../drain/handover.js';
 // Its refusals come back by code.
 import '../../protocol/wire/calls/directory-errors.js';
 
@@ -39,8 +39,12 @@ export class HandoverClient implements Handover {
     return (await this.ask(handoverCalls.inventory, { page, items: [...items], last }, signal)).items;
   }
 
-  receipt(root: string, signal: AbortSignal): Promise<{ receipt: string | null; unsafe: Unsafe }> {
-    return this.ask(handoverCalls.receipt, { root }, signal);
+  compare(root: string, round: number, signal: AbortSignal): Promise<CompareAnswer> {
+    return this.ask(handoverCalls.compare, { root, round }, signal);
+  }
+
+  async receipt(root: string, signal: AbortSignal): Promise<string> {
+    return (await this.ask(handoverCalls.receipt, { root }, signal)).receipt;
   }
 
   async cancel(signal: AbortSignal): Promise<void> {

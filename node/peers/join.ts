@@ -3,6 +3,7 @@
  * the invitation names; what comes back is this node's credential and all it needs to register. May be repeated: the
  * answer may have been lost on the way.
  */
+
 import type { Clock } from '../../protocol/runtime/clock.js';
 import { deadline } from '../../protocol/runtime/clock.js';
 import { defineErrors } from '../../protocol/runtime/errors.js';
@@ -11,10 +12,11 @@ import type { Logger } from '../../protocol/runtime/logger.js';
 import { packageVersion } from '../../protocol/runtime/package.js';
 import type { Store } from '../../protocol/runtime/store.js';
 import { checkCredential } from '../../protocol/trust/credential.js';
+import { onlyGate } from '../../protocol/trust/gater.js';
 import type { NodeKey } from '../../protocol/trust/identity.js';
 import { assertInvitationInTime, parseInvitation } from '../../protocol/trust/invitation.js';
 import { MemberList } from '../../protocol/trust/members.js';
-import { joinCall, type Reachability } from '../../protocol/wire/calls/join.js';
+import { joinCall, type Reachability, standingCall } from '../../protocol/wire/calls/join.js';
 import { CLOCK_SKEW_MAX_MS, LIMITS } from '../../protocol/wire/limits.js';
 import { call } from '../../protocol/wire/rpc.js';
 import { NODE_NAMESPACE } from '../namespaces.js';
@@ -65,7 +67,7 @@ export async function joinNetwork(
     throw joinErrors('other-network', { network: before.network });
   }
   const say = (step: number, doing: string) => onProgress({ step, steps: 3, doing });
-  const gate = { admits: (peer: string) => peer === invitation.coordinator };
+  const gate = onlyGate(invitation.coordinator);
   const lobby = await createLibp2pHost(
     { key, gate, log, clock },
     // Listens where the node will, so that the coordinator can try to dial it.
@@ -102,6 +104,7 @@ export async function joinNetwork(
     });
     if (credential.peerId !== key.peerId)
       throw joinErrors('wrong-answer', { reason: 'the credential is for another node' });
+    say(3, 'writing down the credential and the member list');
     const members = new MemberList(
       { store, log },
       { network: invitation.network, coordinator: answer.coordinator, namespace: NODE_NAMESPACE.members },
@@ -112,6 +115,7 @@ export async function joinNetwork(
       network: invitation.network,
       coordinator: answer.coordinator,
       addresses: answer.addresses,
+      lobby: invitation.lobby,
       networkUrl: answer.networkUrl,
       networkKey: answer.networkKey,
       credential: answer.credential,
@@ -121,7 +125,6 @@ export async function joinNetwork(
       joinedAt: clock.now(),
     };
     await writeNetworkRecord(store, record);
-    say(3, 'joined');
     return {
       network: record.network,
       name: record.name,
@@ -130,6 +133,35 @@ export async function joinNetwork(
     };
   } finally {
     await lobby.stop();
+  }
+}
+
+/**
+ * Why no member lets this node in, asked in the lobby by a host of its own; what was learnt is in the member list then.
+ * Nothing, when the coordinator knows of no reason or cannot be asked.
+ */
+export async function askStanding(
+  deps: { key: NodeKey; members: MemberList; clock: Clock; log: Logger },
+  record: Pick<NetworkRecord, 'network' | 'coordinator' | 'lobby'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { key, members, clock, log } = deps;
+  if (record.lobby === undefined) return;
+  const limit = deadline(LIMITS.join.deadlineMs, signal);
+  const gate = onlyGate(record.coordinator);
+  const host = await createLibp2pHost(
+    { key, gate, log, clock },
+    { listen: [], announce: [], gossip: false, dht: false },
+  );
+  try {
+    await host.start();
+    await host.connect(record.coordinator, record.lobby, limit);
+    const { revocation } = await call(host, record.coordinator, standingCall, { network: record.network }, limit);
+    if (revocation !== null) await members.merge([revocation]);
+  } catch (error) {
+    log.debug({ err: error }, 'the lobby did not say why this node is refused');
+  } finally {
+    await host.stop();
   }
 }
 

@@ -10,7 +10,7 @@ import { defineErrors } from '../../protocol/runtime/errors.js';
 import type { Host } from '../../protocol/runtime/host.js';
 import type { Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
-import type { LogCourier } from '../accounts/homes.js';
+import type { LogCourier } from '../accounts/gathering.js';
 import type { BlobLane, BlobPushResult, LogLane, LogPush, SegmentLane } from '../replication/holders.js';
 
 type LanesHost = Pick<Host, 'openStream' | 'connect' | 'isConnected' | 'findProviders'>;
@@ -46,13 +46,15 @@ export class NetworkLanes implements LogLane, SegmentLane, BlobLane, LogCourier,
       accountLog: AccountLog;
       blobs: BlobStore;
       likelyHolders: LikelyHolders;
+      /** Whether entries of epoch 0 that a holder gives count; see origin-check.ts. A reason when not. */
+      mayStore: (segment: { account: string; node: string }) => Promise<string | undefined>;
       /** Large enough to have a provider record of its own. */
       isLarge: (blob: string) => boolean;
       clock: Clock;
       log: Logger;
     },
   ) {
-    this.exchange = new LogExchange({ host: deps.host, log: deps.accountLog });
+    this.exchange = new LogExchange({ host: deps.host, log: deps.accountLog, mayStore: deps.mayStore });
     this.fetcher = new BlobFetcher({
       host: deps.host,
       blobs: deps.blobs,

@@ -31,6 +31,7 @@ import type { DrainGate } from '../drain/gate.js';
 import { NODE_NAMESPACE } from '../namespaces.js';
 import type { NetworkRecord } from '../network-record.js';
 import { Heartbeats } from './heartbeats.js';
+import { askStanding } from './join.js';
 import { NetworkLanes } from './lanes.js';
 import { OriginCheck } from './origin-check.js';
 import { PeerBook } from './peer-book.js';
@@ -70,6 +71,8 @@ export interface NetworkDeps {
   acceptTunnel: (stream: ByteStream) => Promise<void>;
   /** Registered (again): reconcile what may have changed meanwhile. */
   onRegistered: (welcome: Welcome) => Promise<void>;
+  /** The coordinator was tried, and gave no welcome. */
+  onAway: () => void;
   onCommand: (command: Command) => Promise<void>;
   onClone: (refusal: DomainError) => void;
   /** A record that changed (renewed credential, moved addresses) is kept. */
@@ -95,6 +98,7 @@ export class Network implements Part {
   readonly directory: RemoteDirectory;
   readonly lanes: NetworkLanes;
   readonly heartbeats: Heartbeats;
+  private readonly origins: OriginCheck;
   private readonly lifecycle: Lifecycle;
   private readonly heads: WrittenHeads;
   private readonly background: Background;
@@ -143,6 +147,8 @@ export class Network implements Part {
           .slice(0, 16)
           .map(({ peer }) => ({ peer })),
       isLarge: deps.isLarge,
+      // As if this node brought it itself: its own entries of before it claimed an account count, nobody else's.
+      mayStore: (segment) => this.origins.whyNot(deps.key.peerId, segment),
       clock,
       log,
     });
@@ -154,6 +160,7 @@ export class Network implements Part {
         if (lease.epoch === epoch) await deps.leases.grant(account, epoch, token);
       },
     });
+    this.origins = new OriginCheck({ known: deps.originOf, directory: this.directory });
     this.heartbeats = new Heartbeats(
       {
         host,
@@ -205,12 +212,14 @@ export class Network implements Part {
           heads: this.heads.take(HEADS_PER_DIGEST_MAX),
         }),
         onWelcome: (welcome) => this.welcomed(welcome),
+        onAway: deps.onAway,
         onPeers: (statuses) => this.peers.update(statuses),
         onReachable: (reachable) => {
           this.reached = reachable;
           for (const tell of this.reachedListeners.splice(0)) tell(reachable);
         },
         onClone: deps.onClone,
+        askStanding: (signal) => askStanding({ key: deps.key, members, clock, log }, this.record, signal),
         onCommand: deps.onCommand,
       },
       { heartbeatMs: options.heartbeatMs },
@@ -265,7 +274,6 @@ export class Network implements Part {
         return { version: ours, tokens, ...(next === undefined ? {} : { next }) };
       }),
     ]);
-    const origins = new OriginCheck({ known: this.deps.originOf, directory: this.directory });
     await serveLog({
       host,
       log: this.deps.accountLog,
@@ -276,7 +284,7 @@ export class Network implements Part {
       policy: {
         mayRead: (peer) => this.mayRead(peer),
         mayPush: (peer) => this.mayPush(peer),
-        mayStore: (peer, segment) => origins.whyNot(peer, segment),
+        mayStore: (peer, segment) => this.origins.whyNot(peer, segment),
       },
     });
     await serveBlobs({ host, blobs: this.deps.blobs, access: this.access(), clock, log }, { storeId: info.storeId });

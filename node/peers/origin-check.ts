@@ -1,7 +1,7 @@
 /**
  * Whether entries of epoch 0 that a member pushes here count, by what this node knows of who made the account, else by the
- * directory. Asked once per account and node: what was found good goes on while the coordinator is away; what was never
- * asked waits for it, and its sender comes again.
+ * directory. What the directory has vouched for is not asked again, and goes on while the coordinator is away; what was
+ * never asked waits for it, and its sender comes again.
  */
 import { whyNotOrigin } from '../../protocol/log/origin.js';
 import type { DirectoryAccount } from '../accounts/directory.js';
@@ -24,8 +24,10 @@ export class OriginCheck {
     if (origin !== undefined) return whyNotOrigin({ node, pusher }, { origin });
     const name = `${pusher}/${account}/${node}`;
     if (this.vouched.has(name)) return undefined;
-    const reason = whyNotOrigin({ node, pusher }, await this.deps.directory.byId(account));
-    if (reason !== undefined) return reason;
+    const known = await this.deps.directory.byId(account);
+    const reason = whyNotOrigin({ node, pusher }, known);
+    // Nobody's yet: whoever claims it decides, so it is asked again.
+    if (reason !== undefined || known === undefined) return reason;
     if (this.vouched.size >= VOUCHED_MAX) this.vouched.clear();
     this.vouched.add(name);
     return undefined;

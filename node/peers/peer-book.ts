@@ -14,14 +14,13 @@ import type { Host } from '../../protocol/runtime/host.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Random } from '../../protocol/runtime/random.js';
+import { REPOSITORY_DOMAIN } from '../../protocol/trust/credential.js';
 import type { MemberList } from '../../protocol/trust/members.js';
 import { type PeerStatus, peerStatus } from '../../protocol/wire/calls/register.js';
 import { PEERS_MAX } from '../../protocol/wire/limits.js';
 import type { Holder, Holders } from '../replication/holders.js';
 import { backoffMs, Wakeup } from '../replication/wakeup.js';
 
-/** The repository's failure domain: it is nobody's institution. */
-export const REPOSITORY_DOMAIN = 'the main repository';
 /** A status is some 500 bytes. */
 const FILE_BYTES_MAX = 16 * 2 ** 20;
 const peerFile = z.object({ peers: z.array(peerStatus).max(PEERS_MAX) });

@@ -40,6 +40,11 @@ export const registrationErrors = defineErrors('registration', {
     say: 'The stream to the coordinator ended: {reason}.',
     mend: 'It is built again by itself.',
   },
+  revoked: {
+    kind: 'untrusted',
+    say: 'This node was revoked from the network: {reason}.',
+    mend: 'Ask the operator of the coordinator; a return needs a new invitation and a new key: `galaxy-node init` in an empty folder.',
+  },
   failed: {
     kind: 'internal',
     say: 'A command of the coordinator failed for a reason that has no code.',
@@ -52,7 +57,7 @@ export type DigestFields = Omit<z.input<typeof digest>, 'kind' | 'sequence'>;
 type Channel = MessageChannel<typeof registerUp, typeof registerChannel.down>;
 
 export interface RegistrationDeps {
-  host: Pick<Host, 'connect' | 'openStream' | 'isConnected'>;
+  host: Pick<Host, 'peerId' | 'connect' | 'openStream' | 'isConnected'>;
   members: MemberList;
   clock: Clock;
   random: Random;
@@ -63,11 +68,15 @@ export interface RegistrationDeps {
   hello: () => Omit<HelloMessage, 'kind' | 'time' | 'members'>;
   digest: () => DigestFields;
   onWelcome: (welcome: Welcome) => Promise<void>;
+  /** It was tried, and gave no welcome: what is known here is what counts. */
+  onAway: () => void;
   onPeers: (peers: PeerStatus[]) => void;
   /** The coordinator fetched the public URL: whether browsers are sent there. */
   onReachable: (url: Reachability) => void;
   /** This data folder is a copy of another one: two processes must not go on under one key. */
   onClone: (refusal: DomainError) => void;
+  /** Asks, where everybody may, whether this node was revoked; what is learnt is in `members` then. */
+  askStanding?: (signal: AbortSignal) => Promise<void>;
   /** Carried out before it is confirmed; a thrown code is reported back. */
   onCommand: (command: Command) => Promise<void>;
 }
@@ -77,6 +86,8 @@ const SILENCE_MS = 6000;
 const CLONE_REFUSALS = new Set(['register/old-boot', 'register/second-boot', 'register/other-store']);
 /** A refusal is tried again, but not in a hurry. */
 const REFUSED_PAUSE_MS = 10_000;
+/** Of tries that were refused: at the first one, and again after so many. */
+const ASK_STANDING_EVERY = 30;
 
 export class Registration implements Part {
   private readonly background: Background;
@@ -88,6 +99,8 @@ export class Registration implements Part {
     this.markTried = resolve;
   });
   private isRegistered = false;
+  /** In the present try, or the last one. */
+  private isWelcome = false;
   private heard = 0;
   /** The same on the clock that nobody can set. */
   private heardMonotonic = 0;
@@ -158,9 +171,10 @@ export class Registration implements Part {
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        // Not even a word is taken: revoked while this node was off. Once may be a member list that is a moment behind.
-        if (failures > 1 && isDomainError(error, 'host/refused')) this.problem = error;
-        this.deps.log.warn({ reason: describeError(error), failures }, 'not registered with the coordinator');
+        if (!this.isWelcome) this.deps.onAway();
+        if (isDomainError(error, 'host/refused')) this.problem = await this.whyRefused(error, failures, signal);
+        const reason = describeError(this.problem ?? error);
+        this.deps.log.warn({ reason, failures }, 'not registered with the coordinator');
       }
       this.setRegistered(false);
       this.markTried();
@@ -172,6 +186,7 @@ export class Registration implements Part {
   private async once(signal: AbortSignal, onRegistered: () => void): Promise<void> {
     const { host, coordinator, members, clock } = this.deps;
     const limit = startDeadline(clock, LIMITS.register.deadlineMs, signal);
+    this.isWelcome = false;
     let channel: Channel | undefined;
     let welcomed: Promise<void> | undefined;
     const stop: Cancel[] = [];
@@ -186,6 +201,7 @@ export class Registration implements Part {
       if (first?.kind === 'refused') throw this.refusedBy(first);
       if (first?.kind !== 'welcome') throw registrationErrors('lost', { reason: 'no welcome came' });
       this.problem = undefined;
+      this.isWelcome = true;
       this.hear();
       stop.push(...this.keepAlive(channel, first.digestIntervalMs));
       // Heard and read all the while: what follows a welcome may take longer than the coordinator bears a silence.
@@ -238,9 +254,26 @@ export class Registration implements Part {
     ];
   }
 
+  /** Not even a word is taken: the lobby knows why. Once may be a member list that is a moment behind. */
+  private async whyRefused(
+    error: DomainError,
+    failures: number,
+    signal: AbortSignal,
+  ): Promise<DomainError | undefined> {
+    if (this.ownRevocation() === undefined && failures % ASK_STANDING_EVERY === 1)
+      await this.deps.askStanding?.(signal);
+    return this.ownRevocation() ?? (failures > 1 ? error : undefined);
+  }
+
+  private ownRevocation(): DomainError | undefined {
+    const revocation = this.deps.members.revocationOf(this.deps.host.peerId);
+    return revocation && registrationErrors('revoked', { reason: revocation.reason });
+  }
+
   /** Kept and shown until a welcome comes. */
   private refusedBy({ code, data, message }: Extract<RegisterDown, { kind: 'refused' }>): DomainError {
-    const problem = errorFromCode(code, data, message);
+    const own = code === 'register/revoked' ? this.ownRevocation() : undefined;
+    const problem = own ?? errorFromCode(code, data, message);
     this.problem = problem;
     for (const listener of [...this.listeners]) listener(false);
     if (CLONE_REFUSALS.has(code)) this.deps.onClone(problem);

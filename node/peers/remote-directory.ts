@@ -8,6 +8,7 @@ import { directoryErrors } from '../../protocol/wire/calls/directory-errors.js';
 import type { CallDef } from '../../protocol/wire/rpc.js';
 import { call } from '../../protocol/wire/rpc.js';
 import type { Directory, DirectoryAccount } from '../accounts/directory.js';
+import type { WaitingChanges } from '../accounts/waiting.js';
 
 export interface Located {
   home: string;
@@ -76,8 +77,9 @@ export class RemoteDirectory implements Directory {
   }
 
   /** What other nodes wrote for an account at home here that nobody else has yet. */
-  async waiting(account: string): Promise<{ name: string; changes: number }[]> {
-    return (await this.ask(directoryCalls.waiting, { account })).waiting;
+  async waiting(account: string): Promise<WaitingChanges[]> {
+    const { waiting } = await this.ask(directoryCalls.waiting, { account });
+    return waiting.map(({ name, changes, things }) => ({ name, changes, things }));
   }
 
   /** Every lease of this node, in pages. */

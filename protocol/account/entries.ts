@@ -44,6 +44,18 @@ export const content = z.object({
   createdFrom: z.string().max(1024).optional(),
 });
 
+/**
+ * What looking at a dataset's bytes again gave, by a node, when its datatype was changed. It stands for the same parts of
+ * the content as long as both are as they were then: the dataset of this extension, the bytes this blob.
+ */
+export const inspected = z.object({
+  extension: z.string().max(255),
+  blob: z.string().max(128),
+  peek: z.string().max(8192),
+  blurb: z.string().max(1024),
+  metadata: jsonObject,
+});
+
 const datasetFields = {
   name: name.optional(),
   extension: z.string().max(255).optional(),
@@ -124,7 +136,12 @@ export const entrySchemas = {
     name,
     extension: z.string().max(255),
   }),
-  'dataset.updated': z.object({ id: entityId, ...datasetFields, metadata: jsonObject.optional() }),
+  'dataset.updated': z.object({
+    id: entityId,
+    ...datasetFields,
+    metadata: jsonObject.optional(),
+    inspected: inspected.optional(),
+  }),
   'dataset.purged': z.object({ id: entityId }),
   'collection.created': z.object({
     id: entityId,
@@ -200,6 +217,7 @@ export type EntryType = keyof typeof entrySchemas;
 export type EntryPayload<T extends EntryType> = z.output<(typeof entrySchemas)[T]>;
 export type Content = z.output<typeof content>;
 export type ContentFile = z.output<typeof contentFile>;
+export type Inspected = z.output<typeof inspected>;
 export type JobOutcome = EntryPayload<'job.outcome'>;
 
 /** Version written with each type. */

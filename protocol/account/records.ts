@@ -1,6 +1,6 @@
 /** The user's things as the API reads them: what folding the entries gives. Only records whose creation has arrived. */
 import type { JsonObject } from '../log/entry.js';
-import type { Content, EntryPayload, JobOutcome } from './entries.js';
+import type { Content, EntryPayload, Inspected, JobOutcome } from './entries.js';
 
 interface Folded {
   id: string;
@@ -34,8 +34,10 @@ export interface DatasetRecord extends Folded, Payload<EntryPayload<'dataset.cre
   purged: boolean;
   /** Set by the home after a merge; wins over `hid`. */
   settledHid?: number;
-  /** What users changed of the datatype's metadata. */
+  /** What users changed of the datatype's metadata; an empty text: they said that there is none. */
   metadata: JsonObject;
+  /** See `contentOf`. */
+  inspected?: Inspected;
 }
 
 export interface CollectionRecord extends Folded, Payload<EntryPayload<'collection.created'>> {
@@ -77,8 +79,25 @@ export interface AccountView {
   nextHid(history: string): number;
 }
 
-/** What a dataset holds now: the outcome's word, or its own when it is a copy; undefined while a job is under way. */
+/**
+ * What a dataset holds now: the outcome's word, or its own when it is a copy; undefined while a job is under way. Peek,
+ * words and metadata are those of the datatype that it was given since.
+ */
 export function contentOf(view: AccountView, dataset: DatasetRecord): Content | undefined {
+  const made = madeContent(view, dataset);
+  const seen = dataset.inspected;
+  if (made === undefined || seen === undefined || seen.extension !== dataset.extension) return made;
+  if (made.files.find(({ role }) => role === 'primary')?.blob !== seen.blob) return made;
+  return { ...made, peek: seen.peek, blurb: seen.blurb, metadata: seen.metadata };
+}
+
+/** The datatype's metadata: what the bytes say, and over it what users say. */
+export function metadataOf(content: Content | undefined, record: Pick<DatasetRecord, 'metadata'>): JsonObject {
+  const all: JsonObject = { ...content?.metadata, ...record.metadata };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
+}
+
+function madeContent(view: AccountView, dataset: DatasetRecord): Content | undefined {
   if (dataset.content) return dataset.content;
   if (dataset.job === undefined || dataset.output === undefined) return undefined;
   return view.get('job', dataset.job)?.outcome?.outputs[dataset.output];

@@ -105,8 +105,8 @@ export interface LogExchangePolicy {
   /** May `peer` store entries here? A reason when not. */
   mayPush(peer: string): string | undefined;
   /**
-   * May the first entries of a segment of epoch 0 be stored, which `node` wrote by its own word? A reason when not; then,
-   * as when it throws, nothing of the push is confirmed and its sender comes again.
+   * May entries of a segment of epoch 0 be stored, which `node` wrote by its own word? A reason when not; then, as when it
+   * throws, nothing of the push is stored or confirmed and its sender comes again.
    */
   mayStore?(peer: string, segment: { account: string; node: string }): Promise<string | undefined>;
 }
@@ -127,19 +127,12 @@ export async function serveLog(deps: {
     const bytes = await store.get(NS_FOLLOWED, `${peer}/${writer}`);
     return bytes === undefined ? 0 : position.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
   };
-  const mayStore = async (peer: string, { key, lease }: z.output<typeof wireRun>) => {
-    if (key.epoch !== 0 || policy.mayStore === undefined) return;
-    const segment = segmentKeyText(key);
-    // What is here was asked for when it began.
-    if ((await log.vector(key.account))[segment] !== undefined) return;
-    const { node } = checkLease(lease, { coordinator: undefined });
-    const reason = await policy.mayStore(peer, { account: key.account, node });
-    if (reason !== undefined) throw logErrors('untrusted', { segment, reason });
-  };
   const take = async (peer: string, runs: z.output<typeof wireRun>[]) => {
     const reason = policy.mayPush(peer);
     if (reason !== undefined) throw exchangeErrors('not-allowed', { reason });
-    for (const run of runs) await mayStore(peer, run);
+    for (const run of runs) {
+      await checkOrigin(log, run, async (segment) => policy.mayStore?.(peer, segment));
+    }
     // Side by side, so that many small segments share their fsyncs.
     const taken = await Promise.allSettled(runs.map((run) => log.receive(fromWire(run))));
     const failed = taken.find((result) => result.status === 'rejected');
@@ -193,7 +186,14 @@ export interface Offered {
 
 /** The calling side. */
 export class LogExchange {
-  constructor(private readonly deps: { host: Pick<Host, 'openStream'>; log: AccountLog }) {}
+  constructor(
+    private readonly deps: {
+      host: Pick<Host, 'openStream'>;
+      log: AccountLog;
+      /** As in `LogExchangePolicy`, for what is fetched; without it, everything that its lease allows is taken. */
+      mayStore?: (segment: { account: string; node: string }) => Promise<string | undefined>;
+    },
+  ) {}
 
   push(
     peer: string,
@@ -260,7 +260,9 @@ export class LogExchange {
       const reason = `asked for ${name}, it gave ${segmentKeyText(run.key)}`;
       throw exchangeErrors('wrong-answer', { account: key.account, reason });
     }
-    return (await this.deps.log.receive(fromWire(run))).seq;
+    const { mayStore, log } = this.deps;
+    if (mayStore !== undefined) await checkOrigin(log, run, mayStore);
+    return (await log.receive(fromWire(run))).seq;
   }
 
   /** Sends a holder everything of the account that it lacks. */
@@ -281,6 +283,26 @@ export class LogExchange {
     }
     return { storeId, entries };
   }
+}
+
+/**
+ * Before anything of a run is stored. Asked for each run, because an account may have been claimed by its maker since its
+ * first entries came; what is here goes on while nobody can be asked. Error: `log/untrusted`.
+ */
+async function checkOrigin(
+  log: Pick<AccountLog, 'vector'>,
+  { key, lease }: z.output<typeof wireRun>,
+  mayStore: (segment: { account: string; node: string }) => Promise<string | undefined>,
+): Promise<void> {
+  if (key.epoch !== 0) return;
+  const segment = segmentKeyText(key);
+  const { node } = checkLease(lease, { coordinator: undefined });
+  const reason = await mayStore({ account: key.account, node }).catch(async (error: unknown) => {
+    const isAway = isDomainError(error) && error.kind === 'unavailable';
+    if (isAway && (await log.vector(key.account))[segment] !== undefined) return undefined;
+    throw error;
+  });
+  if (reason !== undefined) throw logErrors('untrusted', { segment, reason });
 }
 
 /**

@@ -1,6 +1,8 @@
 /** The log's view of trust, on the project's tokens: leases and signed heads. */
+
+import type { Signer } from '../trust/identity.js';
 import { checkLease } from '../trust/lease.js';
-import { openToken, type Signer, signToken } from '../trust/signed.js';
+import { openToken, signToken } from '../trust/signed.js';
 import type { SegmentKey } from './entry.js';
 import { logErrors } from './errors.js';
 import { segmentHeadSchema } from './segment.js';

@@ -77,10 +77,6 @@ export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 
-export function fromHex(text: string): Uint8Array {
-  return Buffer.from(text, 'hex');
-}
-
 /** The payload as it will be read back, and its size: what a caller passed is never kept. */
 export function payloadBytes(payload: JsonObject): Uint8Array {
   return Buffer.from(JSON.stringify(payload));

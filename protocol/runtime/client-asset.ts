@@ -56,18 +56,23 @@ export const CLIENT_ASSET = {
   name: '@galaxyproject/galaxy-client',
   version: '25.1.2',
   integrity: 'sha512-CoBG0kPqtBZElIe4EWkpYef1TpTP8lCsP1CPw9hvuf6WsGPzOCcO5WHsjHYLHTVHeDeBGE2UJ9I+rMEHFKurAg==',
+  bytes: 48_507_640,
 } as const;
 
 export interface ClientPin {
   name: string;
   version: string;
   integrity: string;
+  /** What it unpacks to, so that progress knows its end; nothing is checked by it. */
+  bytes?: number;
 }
 
 export interface ClientProgress {
   step: 'fetch' | 'check' | 'unpack';
-  /** Bytes unpacked so far; 0 before. */
+  /** Bytes unpacked so far; 0 before. npm does not say how far it is. */
   bytes: number;
+  /** All that there is to unpack; 0 when that is not known. */
+  bytesTotal: number;
 }
 
 export interface FetchClientOptions {
@@ -125,10 +130,10 @@ export async function fetchClient(options: FetchClientOptions): Promise<{ versio
   const parent = dirname(folder);
   const work = await makeWorkFolder(parent, folder);
   try {
-    onProgress?.({ step: 'fetch', bytes: 0 });
+    onProgress?.({ step: 'fetch', bytes: 0, bytesTotal: pin.bytes ?? 0 });
     const limitMs = options.deadlineMs ?? DEADLINE_MS;
     const archive = await timed(limitMs, options.signal, (signal) => (options.pack ?? npmPack)(pin, work, signal));
-    onProgress?.({ step: 'check', bytes: 0 });
+    onProgress?.({ step: 'check', bytes: 0, bytesTotal: pin.bytes ?? 0 });
     await checkIntegrity(archive, pin);
     const built = join(work, 'client');
     await writing(folder, () => unpack(archive, built, pin, options));
@@ -251,7 +256,7 @@ async function unpack(archive: string, target: string, pin: ClientPin, options: 
     if (/\.(js|css|svg)$/.test(path) && file.bytes.length >= COMPRESS_FROM_BYTES) {
       await writeFile(`${place}.gz`, await gzip(file.bytes), { flag: 'wx' });
     }
-    options.onProgress?.({ step: 'unpack', bytes });
+    options.onProgress?.({ step: 'unpack', bytes, bytesTotal: pin.bytes ?? 0 });
   }
   const manifest: z.output<typeof manifestSchema> = { version: pin.version, integrity: pin.integrity, files, bytes };
   const handle = await open(join(target, MANIFEST), 'wx');

@@ -6,6 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { defineErrors } from './errors.js';
+import { check, sentenceOf } from './schema-words.js';
 
 export const configErrors = defineErrors('config', {
   unreadable: {
@@ -40,7 +41,7 @@ export interface OptionSpec<S extends z.ZodType = z.ZodType> {
   default: z.output<S>;
   /** One or two plain sentences, shown by `config show` and written into a new configuration file. */
   doc: string;
-  /** Never shown by `config show`. */
+  /** Never shown by `config show`, never taken from the command line. */
   secret?: boolean;
 }
 
@@ -75,13 +76,11 @@ export function loadConfig<T extends OptionSpecs>(specs: T, sources: ConfigSourc
       const near = nearest(name, Object.keys(specs));
       throw configErrors('unknown-option', { option: name, source, hint: near ? ` Did you mean "${near}"?` : '' });
     }
-    const parsed = spec.schema.safeParse(raw);
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0];
-      const where = issue && issue.path.length > 0 ? ` (at ${issue.path.join('.')})` : '';
-      throw configErrors('bad-value', { option: name, source, reason: `${issue?.message ?? 'not valid'}${where}` });
+    const { data, problem } = check(spec.schema, raw);
+    if (problem !== undefined) {
+      throw configErrors('bad-value', { option: name, source, reason: sentenceOf(problem, '').trim() });
     }
-    values[name] = parsed.data;
+    values[name] = data;
   };
   if (sources.file !== undefined) {
     for (const [name, raw] of readYaml(sources.file, specs)) take(name, raw, sources.file);

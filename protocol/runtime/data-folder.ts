@@ -11,6 +11,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -30,6 +31,11 @@ export const folderErrors = defineErrors('folder', {
     kind: 'conflict',
     say: '{folder} already holds a {kind}.',
     mend: 'Start it with `galaxy-{kind} start`, or name another folder with --data.',
+  },
+  'not-empty': {
+    kind: 'conflict',
+    say: '{folder} holds other files ({files}); nothing was written there.',
+    mend: 'Name a new or an empty folder, for example --data {suggestion}.',
   },
   'other-kind': {
     kind: 'bad-request',
@@ -210,6 +216,28 @@ export function makeFolder(folder: string): void {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
     throw folderProblem(folder, error);
   }
+}
+
+/** Made by a file system itself. */
+const NOBODYS = new Set(['lost+found']);
+const FOREIGN_NAMED = 3;
+
+/** A folder that is to be a data folder holds nothing but `ours`. Errors: `folder/not-empty`, `folder/unwritable`. */
+export function refuseForeign(path: string, ours: readonly string[], kind: FolderKind): void {
+  const folder = resolve(path);
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw folderProblem(folder, error);
+  }
+  // An interrupted write leaves a `.tmp`.
+  const foreign = names.filter((name) => !NOBODYS.has(name) && !ours.includes(name.replace(/\.tmp$/, ''))).sort();
+  if (foreign.length === 0) return;
+  const named = foreign.slice(0, FOREIGN_NAMED).join(', ');
+  const files = foreign.length > FOREIGN_NAMED ? `${named} and ${foreign.length - FOREIGN_NAMED} more` : named;
+  throw folderErrors('not-empty', { folder, files, suggestion: join(folder, `galaxy-${kind}-data`) });
 }
 
 function folderProblem(folder: string, error: unknown) {

@@ -5,6 +5,7 @@
  * reader can do about it. Only the code and the (public) data cross the wire. `docs/ERRORS.md` is tested against the
  * catalogues. Rejected: an Error subclass per failure, which spreads the texts over the tree.
  */
+import { withoutControlCharacters } from './text.js';
 
 /** What kind of failure it is; doors translate this to an HTTP status or an RPC status, nothing else does. */
 export type ErrorKind =
@@ -104,8 +105,7 @@ export function describeError(error: unknown): string {
 
 /** Foreign text made safe for a terminal or a log line: no control characters, at most 300 characters. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
+  const clean = withoutControlCharacters(text);
   return clean.length > 300 ? `${clean.slice(0, 299)}…` : clean;
 }
 

@@ -1,67 +1,32 @@
 /**
- * The `Host` on js-libp2p: TCP, Noise, yamux, and for members gossipsub and a Kademlia DHT of our own. Only importer of
- * libp2p's network packages.
- *
- * What was measured and is avoided here: yamux windows above libp2p's read buffer reset a paused reader, and windows
- * that differ between nodes reset streams, so every host uses the same ones. Gating single protocols by middleware
- * leaves gossip dead after a reconnect, so who may connect is decided by PeerId before there is a muxer. A dial to a
- * peer that refuses us resolves all the same, so `connect` waits for an answer over the new connection.
+ * The `Host` on js-libp2p: connections, streams, gossip and provider records, in the terms of host.ts. How the node under
+ * it is set up is in libp2p-node.ts. A dial to a peer that refuses us resolves all the same, so `connect` waits for an
+ * answer over the new connection.
  */
-import './polyfill.js';
 import { createHash } from 'node:crypto';
-import { noise } from '@chainsafe/libp2p-noise';
-import { type GossipSub, gossipsub } from '@libp2p/gossipsub';
-import type { PeerScoreParams, TopicScoreParams } from '@libp2p/gossipsub/score';
-import { identify } from '@libp2p/identify';
-import type { ComponentLogger, Connection, Libp2p, PrivateKey, ServiceMap, Stream } from '@libp2p/interface';
-import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht';
+import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
-import { ping } from '@libp2p/ping';
-import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
-import { createLibp2p, type ServiceFactoryMap } from 'libp2p';
 import { CID } from 'multiformats/cid';
 import { create as createDigest } from 'multiformats/hashes/digest';
-import { type Clock, startDeadline } from './clock.js';
+import { startDeadline } from './clock.js';
 import { printable } from './errors.js';
-import {
-  type ByteStream,
-  DHT_PROTOCOL,
-  type Gate,
-  type GossipVerdict,
-  type Host,
-  type StreamHandler,
-  type StreamLimits,
-} from './host.js';
+import type { ByteStream, GossipVerdict, Host, StreamHandler, StreamLimits } from './host.js';
 import { hostErrors } from './host-errors.js';
-import type { Logger } from './logger.js';
+import {
+  createNode,
+  GOSSIP_BYTES_MAX,
+  type Libp2pHostDeps,
+  type Libp2pHostOptions,
+  type Services,
+  scoreTopic,
+  verdict,
+} from './libp2p-node.js';
 import { MuxedStream } from './muxed-stream.js';
 
-export interface Libp2pHostDeps {
-  /** Structural, because a key is the business of protocol/trust, which stands above. */
-  key: { readonly peerId: string; readonly privateKey: PrivateKey };
-  gate: Gate;
-  log: Logger;
-  clock: Clock;
-}
-
-export interface Libp2pHostOptions {
-  /** Multiaddrs. */
-  listen: readonly string[];
-  /** Told to peers in place of those listened on; empty: those listened on. */
-  announce: readonly string[];
-  gossip: boolean;
-  dht: boolean;
-}
-
-const KiB = 1024;
 /** Codes of multiformats' table. */
 const RAW_CODEC = 0x55;
 const SHA2_256 = 0x12;
-/** The same on every host of the network: different windows reset streams. */
-const YAMUX_STREAMS = { initialStreamWindowSize: 256 * KiB, maxStreamWindowSize: 2048 * KiB };
-const GOSSIP_BYTES_MAX = 16 * KiB;
 /** Proves that the remote's muxer, hence its gate, let us in. */
 const ADMITTED_PROBE = '/ipfs/ping/1.0.0';
 const OUTBOUND_STREAMS_MAX = 4096;
@@ -70,117 +35,16 @@ const STOP_WAIT_MS = 5000;
 /** After its handler is done, a remote has this long to end its side. */
 const LINGER_MS = 30_000;
 
-/** Rates are nobody's promise in a small network, so only invalid messages and protocol abuse count against a peer. */
-const TOPIC_SCORE: TopicScoreParams = {
-  topicWeight: 1,
-  timeInMeshWeight: 0,
-  timeInMeshQuantum: 1000,
-  timeInMeshCap: 1,
-  firstMessageDeliveriesWeight: 0,
-  firstMessageDeliveriesDecay: 0.5,
-  firstMessageDeliveriesCap: 1,
-  meshMessageDeliveriesWeight: 0,
-  meshMessageDeliveriesDecay: 0.5,
-  meshMessageDeliveriesCap: 1,
-  meshMessageDeliveriesThreshold: 1,
-  meshMessageDeliveriesWindow: 10,
-  meshMessageDeliveriesActivation: 5000,
-  meshFailurePenaltyWeight: 0,
-  meshFailurePenaltyDecay: 0.5,
-  invalidMessageDeliveriesWeight: -1,
-  invalidMessageDeliveriesDecay: 0.9,
-};
-
-/** libp2p's own log is far too chatty and prints what peers send; problems reach us as errors. */
-const silent = Object.assign(() => {}, { error: () => {}, trace: () => {}, enabled: false, newScope: () => silent });
-const silentComponents: ComponentLogger = { forComponent: () => silent };
-
-interface Services extends ServiceMap {
-  gossip?: GossipSub;
-  dht?: KadDHT;
-}
-
-export async function createLibp2pHost(deps: Libp2pHostDeps, options: Libp2pHostOptions): Promise<Host> {
-  const denied = (peer: { toString(): string }) => !deps.gate.admits(peer.toString());
-  const node = await createLibp2p<Services>({
-    start: false,
-    privateKey: deps.key.privateKey,
-    logger: silentComponents,
-    addresses: { listen: [...options.listen], announce: [...options.announce] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ streamOptions: YAMUX_STREAMS })],
-    connectionGater: {
-      denyDialPeer: denied,
-      denyDialMultiaddr: () => false,
-      denyInboundEncryptedConnection: denied,
-      denyOutboundEncryptedConnection: denied,
-    },
-    connectionManager: {
-      maxConnections: 2000,
-      maxIncomingPendingConnections: 100,
-      // Whole institutions stand behind one address; libp2p's default of 5 a second would refuse them after a restart.
-      inboundConnectionThreshold: 100,
-      reconnectRetries: 0,
-    },
-    // A busy event loop must not cut connections that work; liveness is decided elsewhere, with the loop's lag in mind.
-    connectionMonitor: { pingInterval: 15_000, pingTimeout: { minTimeout: 15_000 } },
-    services: servicesFor(options),
-  });
-  return new Libp2pHost(node, deps, options);
-}
-
-function servicesFor(options: Libp2pHostOptions): ServiceFactoryMap<Services> {
-  const services = {
-    identify: identify(),
-    ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
-    ...(options.gossip ? { gossip: gossipsub(gossipOptions()) } : {}),
-    ...(options.dht
-      ? {
-          dht: kadDHT({
-            protocol: DHT_PROTOCOL,
-            clientMode: false,
-            // Loopback and private addresses are real ones here.
-            peerInfoMapper: passthroughMapper,
-            allowQueryWithZeroPeers: true,
-          }),
-        }
-      : {}),
-  };
-  // What a service needs of the others is known to libp2p, not to the type of an optional one.
-  return services as unknown as ServiceFactoryMap<Services>;
-}
-
-function gossipOptions() {
-  return {
-    globalSignaturePolicy: 'StrictSign' as const,
-    emitSelf: false,
-    // A network of one publishes to nobody; that is no error.
-    allowPublishToZeroTopicPeers: true,
-    ignoreDuplicatePublishError: true,
-    fallbackToFloodsub: false,
-    floodPublish: true,
-    doPX: false,
-    maxInboundDataLength: GOSSIP_BYTES_MAX,
-    maxOutboundBufferSize: 1024 * KiB,
-    maxTopicBytesPerPeer: 16 * KiB,
-    scoreParams: {
-      // Members are known by key: many behind one address are normal.
-      IPColocationFactorWeight: 0,
-      behaviourPenaltyThreshold: 6,
-      behaviourPenaltyWeight: -1,
-      retainScore: 10 * 60 * 1000,
-    } satisfies Partial<PeerScoreParams>,
-    scoreThresholds: { gossipThreshold: -10, publishThreshold: -30, graylistThreshold: -60 },
-  };
-}
-
 /**
  * SHA-256 of the key's text, as a CID. Not the CID itself: kad-dht sends a key's multihash and reads it back as a CID,
  * which only holds for SHA-256 (the form of CIDv0); a BLAKE3 key would be refused by every peer that is asked.
  */
 function dhtKey(text: string): CID {
   return CID.createV1(RAW_CODEC, createDigest(SHA2_256, createHash('sha256').update(text).digest()));
+}
+
+export async function createLibp2pHost(deps: Libp2pHostDeps, options: Libp2pHostOptions): Promise<Host> {
+  return new Libp2pHost(await createNode(deps, options), deps, options);
 }
 
 class Libp2pHost implements Host {
@@ -401,11 +265,11 @@ class Libp2pHost implements Host {
     }
   }
 
-  private get gossip(): GossipSub | undefined {
+  private get gossip(): Services['gossip'] {
     return this.node.services.gossip;
   }
 
-  private mustGossip(): GossipSub {
+  private mustGossip(): NonNullable<Services['gossip']> {
     if (this.gossip === undefined) throw new Error('this host was made without gossip');
     return this.gossip;
   }
@@ -454,17 +318,6 @@ function addressOf(peer: string, address: string): Multiaddr {
     throw hostErrors('bad-address', { address, peer }, { cause });
   }
   throw hostErrors('bad-address', { address, peer });
-}
-
-/** Scoring knows only topics it was told of, and they come after the service is made; its table is one live object. */
-function scoreTopic(gossip: GossipSub, topic: string): void {
-  const { opts } = gossip as unknown as { opts: { scoreParams: PeerScoreParams } };
-  opts.scoreParams.topics[topic] = TOPIC_SCORE;
-}
-
-/** gossipsub's enum has the same texts; importing it as a value would need the enum in our own types. */
-function verdict(of: GossipVerdict) {
-  return of as Awaited<ReturnType<NonNullable<ReturnType<GossipSub['topicValidators']['get']>>>>;
 }
 
 function isTimeout(reason: unknown): boolean {

@@ -3,6 +3,7 @@
  * `--json`). Fields that can hold secrets are redacted here, once, rather than by each caller.
  */
 import { type LoggerOptions, pino } from 'pino';
+import { describeError, isDomainError } from './errors.js';
 
 export interface Logger {
   debug(data: object, message: string): void;
@@ -16,10 +17,22 @@ export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 
 const REDACTED = ['password', 'key', 'secret', 'ticket', 'token', 'cookie', 'authorization', 'masterApiKey'];
 
+/**
+ * A failure of the world is one sentence: where in the program it was noticed helps nobody but at the level debug. Of our
+ * own bugs the stack is what helps.
+ */
+export function errorForLog(error: unknown, level: LogLevel): unknown {
+  if (!(error instanceof Error)) return error;
+  if (level === 'debug' || !isDomainError(error)) return pino.stdSerializers.err(error);
+  const { cause } = error;
+  return { code: error.code, message: describeError(error), ...(cause ? { cause: describeError(cause) } : {}) };
+}
+
 export function createLogger(options: { level: LogLevel; name: string }): Logger {
   const settings: LoggerOptions = {
     name: options.name,
     level: options.level,
+    serializers: { err: (error: unknown) => errorForLog(error, options.level) },
     redact: { paths: [...REDACTED, ...REDACTED.map((field) => `*.${field}`), '*["x-api-key"]'], censor: '[redacted]' },
   };
   // Synchronous: a process that dies right after a line must not take the line with it.

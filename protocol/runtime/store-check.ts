@@ -5,20 +5,24 @@
  *
  * Two means. A store that was closed in order is *sealed*: the file SEAL says which files there were, how large, and their
  * hashes (of the tables, the newest up to a bound); nothing may differ. After a crash there is no seal: then a log may end in a
- * torn record, but nothing readable may follow one, because each commit was fsynced before the next began.
+ * torn record, but nothing readable may follow one, because each commit was fsynced before the next began; and the blocks
+ * of the tables (the newest, up to a bound) must have the checksums that LevelDB wrote beside them.
  *
- * Format of logs and manifest: LevelDB's doc/log_format.md. Rejected: reading every table at each start, which takes
- * minutes when there are gigabytes of them.
+ * Rejected: reading every table at each start, which takes minutes when there are gigabytes of them.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeDurably } from './data-folder.js';
+import { damagedAt } from './leveldb-log.js';
+import { tableDamagedAt, tablesInForce } from './leveldb-table.js';
 
 const SEAL = 'SEAL';
 /** Tables hashed at each end and each start: a tenth of a second. */
 const TABLE_BYTES_HASHED_MAX = 64 * 2 ** 20;
+/** Tables whose checksums are compared at a start after a crash: half a second. */
+const TABLE_BYTES_CHECKED_MAX = 64 * 2 ** 20;
 const LOG = /^\d+\.log$/;
 const TABLE = /^\d+\.(?:ldb|sst)$/;
 const MANIFEST = /^MANIFEST-\d+$/;
@@ -27,8 +31,14 @@ const sealFile = z.object({
   files: z.record(z.string(), z.object({ bytes: z.number(), sha256: z.string().optional() })),
 });
 
+export interface FindOptions {
+  mustExist?: boolean;
+  /** False: what is inside tables was looked at before. */
+  tables?: boolean;
+}
+
 /** What is wrong with the store in this folder, as the end of a sentence; undefined when nothing was found. */
-export function findDamage(folder: string, options: { mustExist?: boolean } = {}): string | undefined {
+export function findDamage(folder: string, options: FindOptions = {}): string | undefined {
   const names = existsSync(folder) ? readdirSync(folder) : [];
   if (!names.some((name) => LOG.test(name) || TABLE.test(name) || MANIFEST.test(name))) {
     return options.mustExist ? 'its files are missing' : undefined;
@@ -46,6 +56,8 @@ export function findDamage(folder: string, options: { mustExist?: boolean } = {}
     const at = damagedAt(readFileSync(join(folder, name)));
     if (at !== undefined) return `the file ${name} cannot be read at byte ${at}, and later changes follow`;
   }
+  if (options.tables === false) return undefined;
+  for (const damage of damagedTables(folder, TABLE_BYTES_CHECKED_MAX)) if (damage !== undefined) return damage;
   return undefined;
 }
 
@@ -104,60 +116,32 @@ function brokenSeal(folder: string, seal: z.output<typeof sealFile>): string | u
   return undefined;
 }
 
-const BLOCK_BYTES = 32 * 1024;
-const HEADER_BYTES = 7;
-const [FULL, FIRST, LAST] = [1, 2, 4];
-
-/** Where the first unreadable record of a log begins, if a whole record begins after it; undefined for a torn end. */
-export function damagedAt(log: Uint8Array): number | undefined {
-  let bad: number | undefined;
-  for (let block = 0; block < log.length; block += BLOCK_BYTES) {
-    const end = Math.min(block + BLOCK_BYTES, log.length);
-    let at = block;
-    while (end - at >= HEADER_BYTES) {
-      const record = readRecord(log, at, end);
-      // What a record begins was written after everything before it was on the disk.
-      if (record.valid && bad !== undefined && (record.type === FULL || record.type === FIRST)) return bad;
-      if (!record.valid) bad ??= at;
-      if (record.next === undefined) break;
-      at = record.next;
+/**
+ * A table in force that is missing, has another size, or (the newest, up to `bytesMax` in all) holds what was not written.
+ * A manifest that cannot be understood says nothing: LevelDB is to judge it.
+ */
+export function* damagedTables(folder: string, bytesMax: number): Generator<string | undefined> {
+  const current = readIfThere(join(folder, 'CURRENT'))?.toString('latin1').trim() ?? '';
+  const manifest = MANIFEST.test(current) ? readIfThere(join(folder, current)) : undefined;
+  const tables = manifest && tablesInForce(manifest);
+  let bytes = 0;
+  for (const [number, size] of [...(tables ?? [])].sort(([a], [b]) => b - a)) {
+    const name = ['ldb', 'sst']
+      .map((ending) => `${String(number).padStart(6, '0')}.${ending}`)
+      .find((candidate) => existsSync(join(folder, candidate)));
+    if (name === undefined) {
+      yield `the table ${number} is missing`;
+      continue;
+    }
+    const path = join(folder, name);
+    const found = statSync(path).size;
+    bytes += found;
+    if (found !== size) yield `the file ${name} has ${found} bytes, and should have ${size}`;
+    else if (bytes <= bytesMax) {
+      const at = tableDamagedAt(readFileSync(path));
+      yield at === undefined ? undefined : `the file ${name} is damaged at byte ${at}`;
     }
   }
-  return undefined;
-}
-
-interface LogRecord {
-  valid: boolean;
-  type: number;
-  /** Undefined: the rest of the block cannot be walked. */
-  next: number | undefined;
-}
-
-function readRecord(log: Uint8Array, at: number, end: number): LogRecord {
-  const view = new DataView(log.buffer, log.byteOffset + at, HEADER_BYTES);
-  const [checksum, length, type] = [view.getUint32(0, true), view.getUint16(4, true), view.getUint8(6)];
-  const next = at + HEADER_BYTES + length;
-  if (next > end) return { valid: false, type, next: undefined };
-  const valid = type >= FULL && type <= LAST && masked(crc32c(log.subarray(at + 6, next))) === checksum;
-  return { valid, type, next };
-}
-
-/** LevelDB stores checksums so that those of texts that hold checksums are none of a kind. */
-function masked(crc: number): number {
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  return crc;
-});
-
-/** Castagnoli (RFC 3720, appendix B.4). */
-function crc32c(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (CRC_TABLE[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
 }
 
 function readIfThere(path: string): Buffer | undefined {

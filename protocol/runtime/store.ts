@@ -14,14 +14,20 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
-import { DomainError, defineErrors } from './errors.js';
-import { findDamage, sealStore, unsealStore } from './store-check.js';
+import { nextTurn } from './clock.js';
+import { DomainError, defineErrors, describeError } from './errors.js';
+import { damagedTables, type FindOptions, findDamage, sealStore, unsealStore } from './store-check.js';
 
 export const storeErrors = defineErrors('store', {
   corrupt: {
     kind: 'corrupt',
     say: 'The store in {folder} is damaged and was not opened: {reason}.',
     mend: 'Nothing was changed. Restore the folder from a backup, or start with an empty data folder and rejoin.',
+  },
+  damaged: {
+    kind: 'corrupt',
+    say: 'A part of the store in {folder} cannot be read: {reason}.',
+    mend: 'Stop the program and restore the folder from a backup; in a network, start with an empty data folder and rejoin.',
   },
   locked: {
     kind: 'conflict',
@@ -90,7 +96,7 @@ export interface StoreDeps {
  * Refuses a store that LevelDB would open by leaving something out. Changes nothing. Errors: `store/corrupt`.
  * `mustExist`: a folder without a store would look like an empty Galaxy.
  */
-export function refuseDamaged(folder: string, options: { mustExist?: boolean } = {}): void {
+export function refuseDamaged(folder: string, options: FindOptions = {}): void {
   const reason = findDamage(folder, options);
   if (reason !== undefined) throw storeErrors('corrupt', { folder, reason });
 }
@@ -112,6 +118,8 @@ class LevelStore implements Store {
   private readonly listeners = new Set<() => void>();
   private broken = false;
   private closed = false;
+  /** What is damaged, looked for once. */
+  private damage: Promise<string | undefined> | undefined;
   /** While the database is closed and opened again. */
   private reopening: Promise<void> | undefined;
 
@@ -127,7 +135,7 @@ class LevelStore implements Store {
       try {
         return await db.get(ns + SEPARATOR + key);
       } catch (error) {
-        if (!this.isReplaced(db)) throw this.readError(db, error);
+        if (!this.isReplaced(db)) throw await this.readError(db, error);
       }
     }
   }
@@ -155,7 +163,7 @@ class LevelStore implements Store {
         return;
       } catch (error) {
         // Reopened under the reader: on from the last key that it was given.
-        if (!this.isReplaced(db)) throw this.readError(db, error);
+        if (!this.isReplaced(db)) throw await this.readError(db, error);
       }
     }
   }
@@ -240,14 +248,35 @@ class LevelStore implements Store {
     return this.db;
   }
 
-  private readError(db: Db, error: unknown): unknown {
-    if (this.closed || db.status === 'open') return error;
-    return storeErrors('failed', { folder: this.folder, reason: 'it could not be opened again' }, { cause: error });
+  private async readError(db: Db, error: unknown): Promise<unknown> {
+    const { folder } = this;
+    if (this.closed || db.status === 'open') {
+      if (codeOf(error) !== 'LEVEL_CORRUPTION') return error;
+      this.damage ??= nameDamage(folder);
+      const reason = (await this.damage) ?? describeError(innermost(error as Error));
+      return storeErrors('damaged', { folder, reason }, { cause: error });
+    }
+    return storeErrors('failed', { folder, reason: 'it could not be opened again' }, { cause: error });
   }
 
   private isReplaced(db: Db): boolean {
     return this.reopening !== undefined || this.db !== db;
   }
+}
+
+/** Reads every table, one at a turn: everything else goes on meanwhile. */
+async function nameDamage(folder: string): Promise<string | undefined> {
+  for (const damage of damagedTables(folder, Number.POSITIVE_INFINITY)) {
+    if (damage !== undefined) return damage;
+    await nextTurn();
+  }
+  return undefined;
+}
+
+/** Of the database's own error, which may be wrapped. */
+function codeOf(error: unknown): unknown {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  return cause?.code ?? code;
 }
 
 /** A full disk is better found out with a file of our own than with the database closed. */
@@ -269,7 +298,7 @@ async function tryDisk(folder: string): Promise<void> {
 /** Exported for tests that wrap it. */
 export async function openLevel(folder: string): Promise<Db> {
   // Also when it is opened again: LevelDB makes a new, empty database when its CURRENT file is lost.
-  refuseDamaged(folder);
+  refuseDamaged(folder, { tables: false });
   const db: Db = new Level(folder, { keyEncoding: 'utf8', valueEncoding: 'view' });
   try {
     await db.open();

@@ -6,8 +6,8 @@
 import { z } from 'zod';
 import { CLOCK_SKEW_MAX_MS } from '../wire/limits.js';
 import { trustErrors } from './errors.js';
-import { peerIdSchema } from './identity.js';
-import { openToken, type Signer, signToken } from './signed.js';
+import { peerIdSchema, type Signer } from './identity.js';
+import { openToken, signToken } from './signed.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 export const CREDENTIAL_LIFE_MS = 90 * DAY_MS;
@@ -23,6 +23,8 @@ export const timeSchema = z.number().int().nonnegative().max(Number.MAX_SAFE_INT
 export const locationSchema = z.object({ lat: z.number().min(-90).max(90), lon: z.number().min(-180).max(180) });
 export type Location = z.output<typeof locationSchema>;
 export const nameSchema = z.string().min(1).max(200);
+/** The failure domain of the coordinator's own store. No institution is called so: copies in one domain count once. */
+export const REPOSITORY_DOMAIN = 'the main repository';
 
 export const credentialSchema = z.object({
   network: networkSchema,

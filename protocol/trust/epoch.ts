@@ -12,11 +12,3 @@ export function epochOf(term: number, count: number): number {
   if (!Number.isSafeInteger(count) || count < 0 || count >= COUNT) throw new Error(`count ${count} is out of range`);
   return term * COUNT + count;
 }
-
-export function termOf(epoch: number): number {
-  return Math.floor(epoch / COUNT);
-}
-
-export function countOf(epoch: number): number {
-  return epoch % COUNT;
-}

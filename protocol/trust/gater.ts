@@ -21,9 +21,8 @@ export function memberGate(deps: { members: Admitting; clock: Pick<Clock, 'now'>
 export const openGate: Gate = { admits: () => true };
 
 /** A joiner's host: it talks to one peer only, the coordinator that its invitation names. */
-export function onlyGate(...peers: string[]): Gate {
-  const allowed = new Set(peers);
-  return { admits: (peer) => allowed.has(peer) };
+export function onlyGate(only: string): Gate {
+  return { admits: (peer) => peer === only };
 }
 
 const LOOK_MS = 60_000;

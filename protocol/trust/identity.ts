@@ -22,7 +22,12 @@ import type { Ed25519PrivateKey } from '@libp2p/interface';
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
 import { z } from 'zod';
 import { trustErrors } from './errors.js';
-import type { Signer } from './signed.js';
+
+/** What can sign in the name of a PeerId. */
+export interface Signer {
+  readonly peerId: string;
+  sign(bytes: Uint8Array): Uint8Array;
+}
 
 const SEED_BYTES = 32;
 const KEY_FILE_BYTES_MAX = 1024;

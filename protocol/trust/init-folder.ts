@@ -1,11 +1,18 @@
 /**
  * Makes a new data folder for a node or a coordinator: its key, its configuration file, its identity. Refuses to touch a
- * folder that holds one already.
+ * folder that holds one already, or other files.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataFolder, type FolderKind, folderErrors, makeFolder, writeDurably } from '../runtime/data-folder.js';
+import {
+  DataFolder,
+  type FolderKind,
+  folderErrors,
+  makeFolder,
+  refuseForeign,
+  writeDurably,
+} from '../runtime/data-folder.js';
 import { openNodeKey } from './identity.js';
 
 export const KEY_FILES: Record<FolderKind, string> = { node: 'node.key', coordinator: 'coordinator.key' };
@@ -17,6 +24,8 @@ export async function initFolder(
   now: Date,
 ): Promise<{ peerId: string; configFile: string }> {
   if (DataFolder.exists(folder)) throw folderErrors('already-initialised', { folder, kind });
+  // What an interrupted init left is taken up.
+  refuseForeign(folder, [KEY_FILES[kind], config.name, 'folder.json'], kind);
   makeFolder(folder);
   // The key first and the identity last: an interrupted init is not taken for a finished one.
   const key = await openNodeKey(join(folder, KEY_FILES[kind]));

@@ -7,8 +7,8 @@ import { z } from 'zod';
 import { isDomainError } from '../runtime/errors.js';
 import { locationSchema, nameSchema, networkSchema, timeSchema } from './credential.js';
 import { trustErrors } from './errors.js';
-import { peerIdSchema } from './identity.js';
-import { openToken, type Signer, signToken } from './signed.js';
+import { peerIdSchema, type Signer } from './identity.js';
+import { openToken, signToken } from './signed.js';
 
 const KIND = 'invitation';
 const PREFIX = 'galaxy-invite:';

@@ -1,13 +1,12 @@
 /**
  * The home lease: who may write to an account. Epoch 0 is a node that is its own directory and signs for itself;
- * every other epoch is granted by the coordinator, for one node. The epoch's order, not the time, decides between two.
+ * every other epoch is granted by the coordinator, for one node. A lease does not end by time: the epoch's order decides.
  */
 import { z } from 'zod';
-import { CLOCK_SKEW_MAX_MS } from '../wire/limits.js';
 import { timeSchema } from './credential.js';
 import { trustErrors } from './errors.js';
-import { peerIdSchema } from './identity.js';
-import { openToken, type Signer, signToken } from './signed.js';
+import { peerIdSchema, type Signer } from './identity.js';
+import { openToken, signToken } from './signed.js';
 
 const KIND = 'lease';
 
@@ -51,9 +50,4 @@ export function checkLeaseFor(
     throw trustErrors('other-lease', { account: expected.account, node: expected.node });
   }
   return lease;
-}
-
-/** Leases do not end by time; one from the future only shows that a clock is wrong. */
-export function leaseIsEarly(lease: Lease, now: number): boolean {
-  return lease.issuedAt > now + CLOCK_SKEW_MAX_MS;
 }

@@ -112,6 +112,11 @@ export class MemberList {
     return this.revocations.get(peer)?.revocation;
   }
 
+  /** The same as signed: proof for whoever it concerns. */
+  revocationTokenOf(peer: string): string | undefined {
+    return this.revocations.get(peer)?.token;
+  }
+
   /** All members, honoured or not, in order of their numbers. */
   list(): Credential[] {
     return [...this.members.values()].map((member) => member.credential).sort((a, b) => a.nodeNumber - b.nodeNumber);

@@ -5,8 +5,8 @@
 import { z } from 'zod';
 import { nameSchema, networkSchema, timeSchema } from './credential.js';
 import { trustErrors } from './errors.js';
-import { peerIdSchema } from './identity.js';
-import { openToken, type Signer, signToken } from './signed.js';
+import { peerIdSchema, type Signer } from './identity.js';
+import { openToken, signToken } from './signed.js';
 
 const KIND = 'revocation';
 

@@ -4,15 +4,9 @@
  * Ed25519 holds the public key itself. Any JOSE library can make and check them; ours is node:crypto, because JOSE's
  * WebCrypto is asynchronous and leases are checked inside synchronous decisions.
  */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { trustErrors } from './errors.js';
-import { isPeerId, verifySignature } from './identity.js';
-
-export interface Signer {
-  readonly peerId: string;
-  sign(bytes: Uint8Array): Uint8Array;
-}
+import { isPeerId, type Signer, verifySignature } from './identity.js';
 
 /** A token longer than this is refused unread. */
 export const TOKEN_CHARS_MAX = 64 * 1024;
@@ -68,11 +62,6 @@ export function openToken<S extends z.ZodType>(
     throw malformed(`${issue?.path.join('.') || 'its content'}: ${issue?.message ?? 'not valid'}`);
   }
   return { payload: payload.data, signer: kid };
-}
-
-/** A name for a token that is short and the same everywhere: SHA-256, hex. */
-export function tokenHash(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
 }
 
 function encodeJson(value: object): string {

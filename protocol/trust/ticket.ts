@@ -8,8 +8,8 @@ import { z } from 'zod';
 import { CLOCK_SKEW_MAX_MS } from '../wire/limits.js';
 import { timeSchema } from './credential.js';
 import { trustErrors } from './errors.js';
-import { peerIdSchema } from './identity.js';
-import { openToken, type Signer, signToken } from './signed.js';
+import { peerIdSchema, type Signer } from './identity.js';
+import { openToken, signToken } from './signed.js';
 
 const KIND = 'ticket';
 export const TICKET_LIFE_MS = 60_000;

@@ -163,23 +163,6 @@ export class IdSource {
   }
 }
 
-export interface IdParts {
-  /** Milliseconds since 1970. */
-  at: number;
-  nodeNumber: number;
-  sequence: number;
-}
-
-/** Meaningful for ids of `IdSource`, not for derived ones. */
-export function partsOfId(id: EntityId): IdParts {
-  const value = BigInt(`0x${id}`);
-  return {
-    at: Number(value >> 23n) + ID_EPOCH_MS,
-    nodeNumber: Number((value >> 5n) & 0x3ffffn),
-    sequence: Number(value & 31n),
-  };
-}
-
 /** The id of a thing that follows from another: the same parent and position give the same id, on every node. */
 export function derivedId(parent: EntityId, ...position: (string | number)[]): EntityId {
   return createHash('sha256')

@@ -86,8 +86,7 @@ export const LIMITS: Record<ProtocolName, ProtocolLimits> = {
     messageBytesMax: 1 * MiB,
     inboundStreamsMax: 8,
     outboundStreamsMax: 8,
-    // A receipt is a comparison of everything with every holder; each question to one of them has a deadline of its own.
-    deadlineMs: 600_000,
+    deadlineMs: 60_000,
     callsPerMinuteMax: 6_000,
   },
 };

@@ -3,6 +3,7 @@
  * proves; what changes an account only its home may ask. See docs/protocol/directory.md.
  */
 import { z } from 'zod';
+import { THING_KINDS } from '../../account/things.js';
 import { defineCall } from '../rpc.js';
 import { email, entityId, hex64, passwordHash, peerId, token, username } from './shapes.js';
 // Loaded with the calls, so that the calling side knows the errors that the other side throws by code.
@@ -28,7 +29,7 @@ export type DirectoryAccountMessage = z.output<typeof directoryAccount>;
 
 const found = z.object({ account: directoryAccount.nullable() });
 
-/** A token good for one minute and one use at `<networkUrl>/network/signed-in?token=…&to=…`. */
+/** A token good for one minute and one use at `<networkUrl>/network/signed-in`, in the browser that signed in: see http.md. */
 const handOff = token;
 
 export const directoryCalls = {
@@ -120,7 +121,16 @@ export const directoryCalls = {
     name: 'waiting',
     request: z.object({ account: entityId }),
     response: z.object({
-      waiting: z.array(z.object({ name: z.string().max(200), changes: z.number().int().positive() })).max(64),
+      waiting: z
+        .array(
+          z.object({
+            name: z.string().max(200),
+            /** Things changed, or entries when the node that wrote them did not say what they are. */
+            changes: z.number().int().positive(),
+            things: z.record(z.enum(THING_KINDS), z.number().int().nonnegative()).optional(),
+          }),
+        )
+        .max(64),
     }),
   }),
 } as const;

@@ -27,10 +27,10 @@ export const handoverErrors = defineErrors('handover', {
     say: '{count} account(s) still have their home on this node.',
     mend: 'Hand them over first.',
   },
-  'not-safe': {
+  'not-compared': {
     kind: 'conflict',
-    say: '{objects} object(s) with {bytes} bytes are not safe elsewhere yet (first: {first}).',
-    mend: 'Go on copying and ask again.',
+    say: 'There is no receipt yet: the inventory was not compared, or a holder that counted does not serve now.',
+    mend: 'It is compared and asked for again by itself.',
   },
   'inventory-order': {
     kind: 'bad-request',
@@ -40,7 +40,7 @@ export const handoverErrors = defineErrors('handover', {
   'inventory-too-large': {
     kind: 'too-large',
     say: 'The inventory has more than {max} objects.',
-    mend: 'Report this: the limit has to be raised.',
+    mend: 'Call the drain off (`galaxy-node drain --cancel`) and report this: the limit has to be raised.',
   },
   'receipt-invalid': {
     kind: 'corrupt',

@@ -5,7 +5,7 @@ export const joinErrors = defineErrors('join', {
   'unknown-invitation': {
     kind: 'untrusted',
     say: 'The coordinator does not know this invitation.',
-    mend: 'Ask the operator for a new line; check that all of it was pasted.',
+    mend: 'Check that all of the line was pasted; ask the operator for a new one when it is older than a month.',
   },
   'used-invitation': {
     kind: 'untrusted',

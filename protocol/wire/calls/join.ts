@@ -44,6 +44,15 @@ export const joinResponse = z.object({
 
 export const joinCall = defineCall({ protocol: 'join', name: 'join', request: joinRequest, response: joinResponse });
 
+/** Asked by a node that no member lets in any more: its door is shut before it could be told why. */
+export const standingCall = defineCall({
+  protocol: 'join',
+  name: 'standing',
+  request: z.object({ network: networkSchema }),
+  /** The signed revocation of the caller's PeerId; null: there is none. */
+  response: z.object({ revocation: token.nullable() }),
+});
+
 /** What `<publicUrl>/galaxy-node/reachability?nonce=…` answers: a token of this kind, signed by the node. */
 export const REACHABILITY_KIND = 'reachability';
 export const REACHABILITY_PATH = '/galaxy-node/reachability';

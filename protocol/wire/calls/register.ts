@@ -5,6 +5,7 @@
  * (`/galaxy/directory/1`, `leases`) anew. See docs/protocol/register.md.
  */
 import { z } from 'zod';
+import { THING_KINDS } from '../../account/things.js';
 import { defineChannel } from '../channel.js';
 import { reachability } from './join.js';
 import { memberVersion } from './members.js';
@@ -45,12 +46,24 @@ export type HelloMessage = z.output<typeof hello>;
 
 export const HEADS_PER_DIGEST_MAX = 500;
 
+/** Things of one head, and of all heads of one digest. */
+export const HEAD_THINGS_MAX = 100;
+export const DIGEST_THINGS_MAX = 5000;
+
 /** The last entry that the sender wrote for an account. */
 export const accountHead = z.object({
   account: entityId,
   epoch: z.number().int().nonnegative(),
   writer: z.string().regex(/^[0-9a-f]{16}$/),
   seq: z.number().int().positive(),
+  /**
+   * What the entries since the last word changed, as a person counts it (protocol/account/things.ts), each with the seq of
+   * the last entry that did. Beyond the bound the latest are named.
+   */
+  things: z
+    .array(z.object({ kind: z.enum(THING_KINDS), id: entityId, seq: z.number().int().positive() }))
+    .max(HEAD_THINGS_MAX)
+    .optional(),
 });
 export type AccountHead = z.output<typeof accountHead>;
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { homeErrors } from '../../../node/accounts/home-errors.js';
 import { awaitArrival, CurrentHomes, type HomeGate } from '../../../node/accounts/home-gate.js';
-import { homeErrors } from '../../../node/accounts/homes.js';
 import { openToken } from '../../../protocol/trust/signed.js';
 import { REACHABILITY_KIND, reachabilitySchema } from '../../../protocol/wire/calls/join.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -15,7 +15,7 @@ beforeEach(async () => {
   world = await openWorld();
   browser = world.browser();
   account = await world.signUp(browser);
-  browser.cookies.delete('galaxyhandoff');
+  for (const name of ['galaxyhandoff', 'galaxyhandoffdue']) browser.cookies.delete(name);
 });
 afterEach(() => world.close());
 
@@ -49,7 +49,7 @@ describe('an account that moved', () => {
   });
 
   it('answers an API key with 410 as well', async () => {
-    const key = await world.accounts.createKey(account);
+    const key = await world.accounts.keys.create(account);
     const call = () => world.inject({ method: 'GET', url: '/api/whoami', headers: { 'x-api-key': key } });
     expect((await call()).json().username).toBe('ada');
     await leave();

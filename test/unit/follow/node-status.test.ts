@@ -13,7 +13,7 @@ beforeEach(async () => {
   world = await openWorld();
   browser = world.browser();
   account = await world.signUp(browser);
-  browser.cookies.delete('galaxyhandoff');
+  for (const name of ['galaxyhandoff', 'galaxyhandoffdue']) browser.cookies.delete(name);
 });
 afterEach(() => world.close());
 
@@ -79,7 +79,7 @@ describe('what the node says of itself', () => {
       reachable: { ok: true, reason: 'fetched and signed' },
       holders: [holder('b', 'Freiburg'), holder('c', 'the main repository', 'repository'), holder('a', 'Brno')],
       statuses: [peerStatus('b')],
-      waitingFor: (of) => (of === account ? [{ name: 'Brno', changes: 3 }] : []),
+      waitingFor: (of) => (of === account ? [{ name: 'Brno', changes: 3, what: '3 datasets' }] : []),
     };
     const report = (await get('/api/node/status')).json();
     expect(report.network).toEqual({
@@ -95,7 +95,7 @@ describe('what the node says of itself', () => {
       { name: 'Brno', kind: 'node', state: 'unknown', connected: true },
       { name: 'Freiburg', kind: 'node', state: 'serving', connected: false },
     ]);
-    expect(report.waitingElsewhere).toEqual([{ name: 'Brno', changes: 3 }]);
+    expect(report.waitingElsewhere).toEqual([{ name: 'Brno', changes: 3, what: '3 datasets' }]);
     await world.accounts.grantAdmin(account);
     const details = (await get('/api/node/status')).json().peers[2].details;
     expect(details).toMatchObject({ peerId: 'b', publicUrl: 'https://freiburg.example', slots: 4, running: 2 });

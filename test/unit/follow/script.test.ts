@@ -269,13 +269,13 @@ describe('follow.js', () => {
   });
 
   it('says after the arrival what waits at the former home, until it is back', async () => {
-    let waitingElsewhere = [{ name: 'Uppsala', changes: 3 }];
+    let waitingElsewhere = [{ name: 'Uppsala', changes: 3, what: '2 datasets and 1 history' }];
     const page = new FakePage(network, '/', '#galaxy-moved=0', () => ({ status: 200, body: { waitingElsewhere } }));
     await page.settle();
-    expect(page.banner?.text).toBe('Your Galaxy has moved. 3 changes wait at Uppsala until it is back.');
-    waitingElsewhere = [{ name: 'Uppsala', changes: 1 }];
+    expect(page.banner?.text).toBe('Your Galaxy has moved. 2 datasets and 1 history wait at Uppsala until it is back.');
+    waitingElsewhere = [{ name: 'Uppsala', changes: 1, what: '1 dataset' }];
     await page.pass(1);
-    expect(page.banner?.text).toBe('Your Galaxy has moved. 1 change waits at Uppsala until it is back.');
+    expect(page.banner?.text).toBe('Your Galaxy has moved. 1 dataset waits at Uppsala until it is back.');
     waitingElsewhere = [];
     await page.pass(1);
     expect(page.banner).toBeUndefined();
@@ -303,11 +303,11 @@ describe('follow.js', () => {
     up = true;
     await page.pass(2);
     expect([page.banner, page.wentTo, page.asks('/api/node/status')]).toEqual([undefined, [], 0]);
-    const waitingElsewhere = [{ name: 'Uppsala', changes: 2 }];
+    const waitingElsewhere = [{ name: 'Uppsala', changes: 2, what: '2 datasets' }];
     page.answer = () => ({ ...from('Freiburg'), body: { waitingElsewhere } });
     page.call('GET', '/x');
     await page.settle();
-    expect(page.banner?.text).toContain('2 changes wait at Uppsala');
+    expect(page.banner?.text).toContain('2 datasets wait at Uppsala');
   });
 
   it('goes nowhere but to the network, whatever the answer names', async () => {

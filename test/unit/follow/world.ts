@@ -8,8 +8,9 @@ import { openSealer } from '../../../node/accounts/api-keys.js';
 import { CurrentDirectory } from '../../../node/accounts/current-directory.js';
 import type { Directory, DirectoryAccount, VerifiedSignIn } from '../../../node/accounts/directory.js';
 import { HeldLeases } from '../../../node/accounts/held-leases.js';
+import { homeErrors } from '../../../node/accounts/home-errors.js';
 import type { HomeGate } from '../../../node/accounts/home-gate.js';
-import { type HomeStatus, homeErrors } from '../../../node/accounts/homes.js';
+import type { HomeStatus } from '../../../node/accounts/homes.js';
 import { LocalDirectory } from '../../../node/accounts/local-directory.js';
 import { LocalLeases } from '../../../node/accounts/local-leases.js';
 import { Tickets } from '../../../node/accounts/tickets.js';
@@ -37,7 +38,7 @@ import { issueTicket } from '../../../protocol/trust/ticket.js';
 import { directoryErrors } from '../../../protocol/wire/calls/directory-errors.js';
 import { IdSource } from '../../../protocol/wire/ids.js';
 import { ManualClock } from '../../support/manual-clock.js';
-import { Browser } from '../api-auth/door.js';
+import { Browser, ORIGIN } from '../api-auth/door.js';
 import { makeClientFolder } from '../web/client-folder.js';
 
 export const NETWORK = 'https://net.example';
@@ -251,6 +252,7 @@ export async function openWorld(settings: { alone?: boolean; options?: Partial<N
     {
       listen: '127.0.0.1:0',
       networkUrl: () => (joined ? NETWORK : undefined),
+      signer: node,
       origins: () => (joined ? [NETWORK] : []),
       whenHere: (account) => homes.whenHere(account),
       routes: [
@@ -307,6 +309,7 @@ function nodeOptions(folder: string, client: string, over: Partial<NodeOptions> 
     dataFolder: folder,
     passwordHashing: { memoryKiB: 8, iterations: 1, parallelism: 1 },
     'client.folder': client,
+    publicUrl: ORIGIN,
     ...over,
   };
 }

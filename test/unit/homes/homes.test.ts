@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { LogCourier } from '../../../node/accounts/gathering.js';
 import { HeldLeases } from '../../../node/accounts/held-leases.js';
-import { type HomeFollower, Homes, type LogCourier } from '../../../node/accounts/homes.js';
+import { type HomeFollower, Homes } from '../../../node/accounts/homes.js';
 import type { Holder, Holders } from '../../../node/replication/holders.js';
+import { hidOf } from '../../../protocol/account/records.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { MemoryStore } from '../../support/memory-store.js';
@@ -354,6 +356,95 @@ describe('an account that leaves', () => {
     await copy(lost.log, mine.log);
     await driveUntil(clock, () => offered.length > before);
     await driveUntil(clock, () => leases.toGive().length === 0);
+    await homes.stop();
+  });
+});
+
+describe('a node that comes back', () => {
+  const other = '00000000000000a2';
+  const homeOf = async () => ({ home: 'elsewhere', epoch: 9 });
+
+  /** Two accounts were here when it went, and it has just started again. */
+  async function back() {
+    const at = await world();
+    at.homes.endCheck();
+    for (const account of [ACCOUNT, other]) await at.leases.grant(account, 1, leaseToken(account, 1, 'me'));
+    at.homes.beginCheck();
+    return at;
+  }
+
+  it('serves no account before the coordinator has confirmed it, and each from that moment on', async () => {
+    const { homes, clock, lease } = await back();
+    expect([homes.status(ACCOUNT), homes.status(other)]).toEqual([{ at: 'checking' }, { at: 'checking' }]);
+    let isServed = false;
+    const waiting = homes.whenHere(ACCOUNT).then(() => {
+      isServed = true;
+    });
+    // Half of the list has come; asking for the rest takes longer than a start waits.
+    homes.confirm(other, 1);
+    expect(homes.status(other)).toEqual({ at: 'here' });
+    await homes.whenHere(other);
+    clock.advance(8500);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isServed).toBe(false);
+    homes.confirm(ACCOUNT, 2);
+    expect(homes.status(ACCOUNT)).toEqual({ at: 'checking' });
+    homes.confirm(ACCOUNT, 1);
+    await waiting;
+    await homes.reconcile(new Map([ACCOUNT, other].map((account) => [account, lease(1)])), homeOf);
+    await homes.whenChecked();
+    expect(homes.status(ACCOUNT)).toEqual({ at: 'here' });
+  });
+
+  it('tells who waits that the account is elsewhere now, and after ten seconds to come again', async () => {
+    const { homes, clock } = await back();
+    const late = expect(homes.whenHere(other)).rejects.toMatchObject({ code: 'homes/checking', kind: 'unavailable' });
+    clock.advance(10_000);
+    await late;
+    const moved = expect(homes.whenHere(ACCOUNT)).rejects.toMatchObject({ code: 'homes/moved' });
+    let asked = 0;
+    let goOn: () => void = () => {};
+    const slow = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const done = homes.reconcile(new Map(), async () => {
+      if (asked++ > 0) await slow;
+      return { home: 'elsewhere', epoch: 9 };
+    });
+    // It does not wait for the account behind it.
+    await moved;
+    expect([homes.status(ACCOUNT).at, homes.status(other).at]).toEqual(['elsewhere', 'checking']);
+    goOn();
+    await done;
+    expect(homes.status(other).at).toBe('elsewhere');
+  });
+
+  it('serves what it has while the coordinator is away, and what it is granted meanwhile at once', async () => {
+    const { homes, leases } = await back();
+    const third = '00000000000000a3';
+    await leases.grant(third, 4, leaseToken(third, 4, 'me'));
+    expect(homes.status(third)).toEqual({ at: 'here' });
+    const waiting = homes.whenHere(ACCOUNT);
+    homes.endCheck();
+    await waiting;
+    expect(homes.status(other)).toEqual({ at: 'here' });
+  });
+
+  it.each<[string, (homes: Homes) => void]>([
+    ['it is confirmed', (homes) => homes.confirm(ACCOUNT, 1)],
+    ['the coordinator is away', (homes) => homes.endCheck()],
+  ])('settles no numbers before %s: its new home may just be doing so the other way round', async (_case, goOn) => {
+    const { homes, mine, told, clock, other } = await back();
+    await mine.log.append(ACCOUNT, () => [historyCreated(), datasetCreated('00000000000000c1', 1)]);
+    const home = await other('home', 1);
+    await home.log.append(ACCOUNT, () => [datasetCreated('00000000000000c2', 1)]);
+    await copy(home.log, mine.log);
+    await driveUntil(clock, () => true);
+    const numbers = async () => (await mine.log.view(ACCOUNT)).items(HISTORY).datasets.map(hidOf).sort();
+    expect([await numbers(), told]).toEqual([[1, 1], []]);
+    goOn(homes);
+    await driveUntil(clock, () => told.length > 0);
+    expect(await numbers()).toEqual([1, 2]);
     await homes.stop();
   });
 });

@@ -25,6 +25,11 @@ describe('who made an account', () => {
     expect(origins.of(ACCOUNT)).toBeUndefined();
     origins.note({ account: ACCOUNT, epoch: 5, node: 'n', origin: 'm', issuedAt: 1 });
     expect(origins.of(ACCOUNT)).toBe('m');
+    // However many were seen since: what is needed now was noted last.
+    for (let n = 0; n < 9_999; n++) origins.note({ account: `${n}`, epoch: 5, node: 'n', origin: 'o', issuedAt: 1 });
+    origins.note({ account: ACCOUNT, epoch: 5, node: 'n', origin: 'm', issuedAt: 1 });
+    origins.note({ account: 'one more', epoch: 5, node: 'n', origin: 'o', issuedAt: 1 });
+    expect([origins.of(ACCOUNT), origins.of('0')]).toEqual(['m', undefined]);
   });
 });
 
@@ -47,5 +52,14 @@ describe('entries of epoch 0 that a member pushes', () => {
     await expect(by('stranger')).rejects.toMatchObject({ code: 'directory/away' });
     known.set(ACCOUNT, 'other');
     expect(await by('maker')).toContain('another node than made');
+  });
+
+  it('of an account that nobody has claimed are asked for again: whoever claims it decides', async () => {
+    let claimed: { origin: string } | undefined;
+    const check = new OriginCheck({ known: () => undefined, directory: { byId: async () => claimed } });
+    const mine = () => check.whyNot('forger', { account: ACCOUNT, node: 'forger' });
+    expect(await mine()).toBeUndefined();
+    claimed = { origin: 'maker' };
+    expect(await mine()).toContain('another node than made');
   });
 });

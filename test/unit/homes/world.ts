@@ -166,6 +166,7 @@ export class TestNode implements Holders {
     const access = { mayServe: () => ({ allowed: true }) as const, mayHold: () => ({ allowed: true }) as const };
     await serveBlobs({ host, blobs, access, clock, log: logger }, { storeId });
     this.lanes = new NetworkLanes({
+      mayStore: async () => undefined,
       host,
       accountLog: log,
       blobs,
@@ -177,7 +178,7 @@ export class TestNode implements Holders {
     this.ledger = new Ledger({ store, clock });
     const { ledger, lanes, leases } = this;
     const replication = new Replication(
-      { log, ledger, holders: this, blobs, clock, logger, paused: () => false },
+      { log, ledger, holders: this, blobs, clock, logger, paused: () => false, foreignAtRisk: () => 0 },
       { copies: 2 },
     );
     const placement = { domain: this.name, maySendTo: null };
@@ -222,6 +223,8 @@ export class TestNode implements Holders {
     if (!this.isRepository) {
       await replication.start();
       await this.homes.start();
+      // The coordinator's word is the test's.
+      this.homes.endCheck();
       await this.logReplicator.start();
       await this.blobReplicator.start();
       this.stops.push(

@@ -312,13 +312,13 @@ describe('an upload', () => {
       items: [{ ...plainItem('txt'), source: { kind: 'text', text: 'mine\n' } }],
     });
     world.leases.set(ANNA, undefined);
-    await world.jobs.release(ANNA);
+    await world.jobs.across.release(ANNA);
     world.jobs.resumeTaking();
     await world.untilState(job, 'running');
     await world.idle();
     expect(world.jobs.undelivered).toBe(1);
     world.leases.set(ANNA, 2);
-    await world.jobs.adopt(ANNA);
+    await world.jobs.across.adopt(ANNA);
     expect(await world.ended(job)).toMatchObject({ state: 'ok', epoch: 1, attempt: 1 });
   });
 });

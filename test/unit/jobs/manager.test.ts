@@ -4,6 +4,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JOB_NAMESPACES } from '../../../node/jobs/namespaces.js';
+import { noOtherHome } from '../../../node/jobs/outbox.js';
 import { RUN_MARKER } from '../../../node/jobs/run-spec.js';
 import type { JobOutcome } from '../../../protocol/account/entries.js';
 import { contentOf } from '../../../protocol/account/records.js';
@@ -24,6 +25,84 @@ async function notes(): Promise<string[]> {
   for await (const [key] of world.store.iterate(JOB_NAMESPACES.queue)) keys.push(key);
   return keys;
 }
+
+describe('a start', () => {
+  async function sealed() {
+    world.fake.slotCount = 0;
+    const { job } = await world.submit('true');
+    await world.log.seal(ANNA);
+    world.fake.grow(1);
+    await world.until(() => (world.jobs.local(job)?.reason.includes('could not be recorded') ? true : undefined));
+    return job;
+  }
+
+  it('waits while the account is sealed for a hand-over, and happens when that does not come about', async () => {
+    const job = await sealed();
+    expect(world.fake.given).toEqual([]);
+    world.log.unseal(ANNA);
+    await world.fake.until(1);
+    expect(world.fake.given).toMatchObject([{ job, attempt: 1 }]);
+    world.fake.finish(job);
+    expect(await world.ended(job)).toMatchObject({ state: 'ok', attempt: 1 });
+  });
+
+  it('does not happen when the account leaves meanwhile, and nothing of the job stays behind', async () => {
+    const job = await sealed();
+    world.leases.set(ANNA, undefined);
+    await world.jobs.across.release(ANNA);
+    expect(world.jobs.local(job)).toBeUndefined();
+    expect(await notes()).toEqual([]);
+    await world.close();
+    await world.open();
+    expect(world.fake.given).toEqual([]);
+    expect((await world.view()).get('job', job)?.attempts).toEqual({});
+  });
+
+  it('that was promised is on disk before anything runs: after a crash in between the next attempt runs', async () => {
+    let crash = (): void => {};
+    const crashed = new Promise<void>((resolve) => {
+      crash = () => resolve(world.crash());
+    });
+    class DiesAtTheFirst extends FakeExecutor {
+      override run(): boolean {
+        crash();
+        return true;
+      }
+    }
+    await world.close();
+    world.executor = new DiesAtTheFirst();
+    await world.open();
+    const { job } = await world.submit('true');
+    await crashed;
+    world.executor = new FakeExecutor();
+    await world.open();
+    expect((await world.view()).get('job', job)?.attempts).toMatchObject({ 1: { executor: 'node-a' } });
+    await world.fake.until(1);
+    expect(world.fake.given).toMatchObject([{ job, attempt: 2 }]);
+  });
+
+  it('that no handler takes after all does not count against the job', async () => {
+    let refusals = 4;
+    class Refuses extends FakeExecutor {
+      override run(...run: Parameters<FakeExecutor['run']>): boolean {
+        refusals -= 1;
+        return refusals < 0 && super.run(...run);
+      }
+    }
+    await world.close();
+    world.executor = new Refuses();
+    await world.open();
+    const { job } = await world.submit('true');
+    await world.fake.until(1);
+    expect(world.fake.given).toMatchObject([{ job, attempt: 5 }]);
+    await world.crash();
+    world.executor = new FakeExecutor();
+    await world.open();
+    await world.fake.until(1);
+    world.fake.finish(job);
+    expect(await world.ended(job)).toMatchObject({ state: 'ok', attempt: 6 });
+  });
+});
 
 describe('submitting', () => {
   it('writes the job, its outputs with rising hids, and its note, and starts it', async () => {
@@ -319,16 +398,16 @@ describe('homes', () => {
   it('a new home takes up what has no outcome, but not what still runs at the former one', async () => {
     world.fake.slotCount = 0;
     const [first, second] = [(await world.submit('a')).job, (await world.submit('b')).job];
-    await world.jobs.release(ANNA);
+    await world.jobs.across.release(ANNA);
     expect(await notes()).toEqual([]);
     expect(world.jobs.counts().queued).toBe(0);
     world.leases.set(ANNA, 2);
-    await world.jobs.adopt(ANNA, { peer: 'node-b', jobs: new Set([first]) });
+    await world.jobs.across.adopt(ANNA, new Map([[first ?? '', { peer: 'node-b' }]]));
     expect(world.jobs.local(first)).toEqual({ state: 'waiting', reason: 'runs on at its former home' });
     world.fake.grow(2);
     await world.fake.until(1);
     expect(world.fake.given.map(({ job }) => job)).toEqual([second]);
-    await world.jobs.reclaim(ANNA, [first]);
+    await world.jobs.across.reclaim(ANNA, [first ?? ''], 'it is gone');
     await world.fake.until(2);
     world.fake.finish(first);
     expect(await world.ended(first)).toMatchObject({ state: 'ok', epoch: 2 });
@@ -337,13 +416,13 @@ describe('homes', () => {
   it('remembers over a restart that a job runs at its former home', async () => {
     world.fake.slotCount = 0;
     const { job } = await world.submit('a');
-    await world.jobs.release(ANNA);
-    await world.jobs.adopt(ANNA, { peer: 'node-b', boot: 4, jobs: new Set([job]) });
+    await world.jobs.across.release(ANNA);
+    await world.jobs.across.adopt(ANNA, new Map([[job, { peer: 'node-b', boot: 4 }]]));
     await world.close();
     world.executor = new FakeExecutor();
     await world.open();
     expect(world.jobs.local(job)?.reason).toBe('runs on at its former home');
-    expect(world.jobs.elsewhere()).toMatchObject([{ account: ANNA, job, elsewhere: 'node-b', elsewhereBoot: 4 }]);
+    expect(world.jobs.across.elsewhere()).toMatchObject([{ account: ANNA, job, peer: 'node-b', boot: 4 }]);
     expect(world.fake.given).toEqual([]);
   });
 
@@ -363,7 +442,7 @@ describe('homes', () => {
     await world.open();
     await world.fake.until(1);
     expect(world.fake.given.map(({ job }) => job)).toEqual([never]);
-    expect(world.jobs.elsewhere()).toMatchObject([{ job: started, elsewhere: 'node-b' }]);
+    expect(world.jobs.across.elsewhere()).toMatchObject([{ job: started, peer: 'node-b' }]);
   });
 
   it('starts nothing of an earlier start before it was opened, and then only what is still at home here', async () => {
@@ -379,7 +458,7 @@ describe('homes', () => {
     await world.untilState(moved, 'queued');
     expect(world.jobs.local(moved)?.reason).toContain('this node starts no jobs at the moment');
     world.leases.set(ANNA, undefined);
-    await world.jobs.release(ANNA);
+    await world.jobs.across.release(ANNA);
     expect(world.fake.given).toEqual([]);
     world.jobs.open();
     await world.fake.until(1);
@@ -434,7 +513,7 @@ describe('homes', () => {
     await world.untilState(job, 'waiting');
     expect(world.fake.given).toEqual([]);
     world.leases.set(ANNA, 2);
-    await world.jobs.adopt(ANNA);
+    await world.jobs.across.adopt(ANNA);
     await world.fake.until(1);
   });
 
@@ -442,7 +521,7 @@ describe('homes', () => {
     const { job } = await world.submit('a');
     await world.fake.until(1);
     world.leases.set(ANNA, undefined);
-    await world.jobs.release(ANNA);
+    await world.jobs.across.release(ANNA);
     world.fake.finish(job, { outputs: [] });
     await world.idle();
     expect(world.jobs.undelivered).toBe(1);
@@ -454,7 +533,8 @@ describe('homes', () => {
       acknowledge = resolve;
     });
     world.deps = {
-      sink: {
+      home: {
+        ...noOtherHome,
         deliver: async (account, outcome) => {
           delivered.push([account, outcome]);
           if (delivered.length < 2) throw new Error('the home is away');
@@ -479,13 +559,18 @@ describe('homes', () => {
     await world.open();
     const { job } = await world.submit('a');
     const { signal } = new AbortController();
-    await world.jobs.acceptOutcome(ANNA, ended(job, { out: { blob: 'bsomewhere', size: 3 } }, 2), 'node-b', signal);
-    await world.jobs.acceptOutcome(ANNA, ended(job, {}, 2), 'node-b', signal);
-    await world.jobs.acceptOutcome(ANNA, { ...ended(job, {}, 1), state: 'error' }, 'node-b', signal);
+    await world.jobs.across.acceptOutcome(
+      ANNA,
+      ended(job, { out: { blob: 'bsomewhere', size: 3 } }, 2),
+      'node-b',
+      signal,
+    );
+    await world.jobs.across.acceptOutcome(ANNA, ended(job, {}, 2), 'node-b', signal);
+    await world.jobs.across.acceptOutcome(ANNA, { ...ended(job, {}, 1), state: 'error' }, 'node-b', signal);
     expect((await world.view()).get('job', job)?.outcome).toMatchObject({ state: 'ok', attempt: 2 });
     expect(brought).toEqual(['bsomewhere']);
     await world.idle();
-    await expect(world.jobs.acceptOutcome(ANNA, { id: job }, 'node-b', signal)).rejects.toMatchObject({
+    await expect(world.jobs.across.acceptOutcome(ANNA, { id: job }, 'node-b', signal)).rejects.toMatchObject({
       code: 'jobs/bad-outcome',
     });
   });
@@ -494,11 +579,11 @@ describe('homes', () => {
     world.fake.slotCount = 0;
     const { job } = await world.submit('a');
     const { signal } = new AbortController();
-    await expect(world.jobs.acceptOutcome(ANNA, ended(job, {}), 'node-c', signal)).rejects.toMatchObject({
+    await expect(world.jobs.across.acceptOutcome(ANNA, ended(job, {}), 'node-c', signal)).rejects.toMatchObject({
       code: 'jobs/foreign-outcome',
     });
     const later = { ...ended(job, {}), epoch: 2 };
-    await expect(world.jobs.acceptOutcome(ANNA, later, 'node-b', signal)).rejects.toMatchObject({
+    await expect(world.jobs.across.acceptOutcome(ANNA, later, 'node-b', signal)).rejects.toMatchObject({
       code: 'jobs/later-epoch',
     });
     expect((await world.view()).get('job', job)?.outcome).toBeUndefined();

@@ -86,7 +86,7 @@ export class World {
         blobs: this.blobs,
         toolbox: this.toolbox,
         executor: this.executor,
-        sink: noOtherHome,
+        home: noOtherHome,
         bringBlob: () => Promise.reject(new Error('there is no other node')),
         clock: systemClock,
         logger: silentLogger,

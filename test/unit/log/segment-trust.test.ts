@@ -13,6 +13,7 @@ import { systemRandom } from '../../../protocol/runtime/random.js';
 import { openStore } from '../../../protocol/runtime/store.js';
 import { createNodeKey, type NodeKey } from '../../../protocol/trust/identity.js';
 import { issueLease } from '../../../protocol/trust/lease.js';
+import { directoryErrors } from '../../../protocol/wire/calls/directory-errors.js';
 import { MemoryNetwork } from '../../support/memory-streams.js';
 import { ACCOUNT, hex, historyCreated, historyRenamed, manualClock } from './fixture.js';
 
@@ -81,13 +82,14 @@ describe('the log on real keys', () => {
     expect(trust.checkLease(lease(coordinator, b, 5), key(5))).toEqual({ node: b.peerId });
   });
 
-  it('asks before a segment of epoch 0 begins here, and stores nothing of one that is refused', async () => {
+  it('asks before anything of epoch 0 is stored, and stores nothing that is refused', async () => {
     const [a, b] = nodes;
     const from = await open(a, { current: (account) => ({ account, epoch: 0, token: lease(a, a, 0, account) }) });
     const to = await open(b, { current: () => undefined });
     const network = new MemoryNetwork();
     const asked: unknown[] = [];
     let origin = b.peerId;
+    let isAway = false;
     await serveLog({
       host: network.host('to'),
       log: to.log,
@@ -100,6 +102,7 @@ describe('the log on real keys', () => {
         mayPush: () => undefined,
         mayStore: async (peer, { account, node }) => {
           asked.push([peer, account]);
+          if (isAway) throw directoryErrors('away');
           return whyNotOrigin({ node, pusher: peer }, { origin });
         },
       },
@@ -120,12 +123,54 @@ describe('the log on real keys', () => {
     expect((await push()).position).toBe(1);
     await from.log.append(ACCOUNT, () => [historyRenamed('again')]);
     expect((await push()).position).toBe(2);
-    expect(asked).toEqual([
-      ['from', ACCOUNT],
-      ['from', ACCOUNT],
-    ]);
+    expect(asked).toEqual(Array(3).fill(['from', ACCOUNT]));
+    // What is here goes on while nobody can be asked; what is not waits.
+    isAway = true;
+    await from.log.append(ACCOUNT, () => [historyRenamed('away')]);
+    expect((await push()).position).toBe(3);
+    const other = hex(77);
+    await from.log.append(other, () => [historyCreated()]);
+    const begun = await from.log.read({ account: other, epoch: 0, writer: from.log.writer }, 1, 10_000);
+    const offer = { writer: from.log.writer, after: 3, through: 4, runs: begun === undefined ? [] : [begun] };
+    await expect(exchange.push('to', offer, signal)).rejects.toMatchObject({ code: 'directory/away' });
+    // Claimed by its maker since: the stranger's segment does not go on.
+    isAway = false;
+    origin = b.peerId;
+    await from.log.append(ACCOUNT, () => [historyRenamed('forged')]);
+    await expect(push()).rejects.toMatchObject({ code: 'log/untrusted' });
+    expect(Object.values(await to.log.vector(ACCOUNT)).map(({ seq }) => seq)).toEqual([3]);
     await from.store.close();
     await to.store.close();
+  });
+
+  it('asks as well before it takes what a holder gives, and stores nothing of what another node made up', async () => {
+    const [a, b] = nodes;
+    const forger = await open(a, { current: (account) => ({ account, epoch: 0, token: lease(a, a, 0, account) }) });
+    const taker = await open(b, { current: () => undefined });
+    await forger.log.append(ACCOUNT, () => [historyCreated()]);
+    const network = new MemoryNetwork();
+    await serveLog({
+      host: network.host('holder'),
+      log: forger.log,
+      store: forger.store,
+      clock,
+      logger: silentLogger,
+      storeId: 'ab'.repeat(16),
+      policy: { mayRead: () => undefined, mayPush: () => undefined },
+    });
+    let origin = b.peerId;
+    const exchange = new LogExchange({
+      host: network.host('taker'),
+      log: taker.log,
+      mayStore: async ({ node }) => whyNotOrigin({ node, pusher: b.peerId }, { origin }),
+    });
+    const { signal } = new AbortController();
+    await expect(exchange.pull('holder', ACCOUNT, signal)).rejects.toMatchObject({ code: 'log/untrusted' });
+    expect(await taker.log.vector(ACCOUNT)).toEqual({});
+    origin = a.peerId;
+    expect(await exchange.pull('holder', ACCOUNT, signal)).toBe(1);
+    await forger.store.close();
+    await taker.store.close();
   });
 
   it('counts what a node pushes of its own while nobody has claimed the account', () => {

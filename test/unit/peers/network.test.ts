@@ -94,6 +94,7 @@ async function member(papers: Papers, name: string, addresses: string[] = [], to
       isLarge: () => false,
       acceptTunnel: async () => {},
       onRegistered: async () => {},
+      onAway: () => {},
       onCommand: async () => {},
       onClone: () => {},
       saveRecord: async () => {},

@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { PeerBook, REPOSITORY_DOMAIN } from '../../../node/peers/peer-book.js';
+import { PeerBook } from '../../../node/peers/peer-book.js';
 import { type Logger, silentLogger } from '../../../protocol/runtime/logger.js';
+import { REPOSITORY_DOMAIN } from '../../../protocol/trust/credential.js';
 import { NodeKey } from '../../../protocol/trust/identity.js';
 import type { PeerStatus } from '../../../protocol/wire/calls/register.js';
 import { ManualClock } from '../../support/manual-clock.js';

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Registration, type RegistrationDeps } from '../../../node/peers/registration.js';
+import { hostErrors } from '../../../protocol/runtime/host-errors.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { NodeKey } from '../../../protocol/trust/identity.js';
 import { type RegisterDown, type RegisterUp, registerChannel } from '../../../protocol/wire/calls/register.js';
@@ -121,6 +122,9 @@ async function world(change: Partial<RegistrationDeps> = {}) {
       onWelcome: async () => {
         told.push('welcome');
       },
+      onAway: () => {
+        told.push('away');
+      },
       onPeers: (peers) => told.push(`peers ${peers.length}`),
       onReachable: ({ ok }) => told.push(`reachable ${ok}`),
       onClone: ({ code }) => told.push(`clone ${code}`),
@@ -228,6 +232,37 @@ describe('registering', () => {
     await registration.start();
     await driveUntil(clock, () => told.includes('clone register/old-boot'));
     expect(registration.registered).toBe(false);
+  });
+
+  it('asks the lobby when not a word is taken, and knows then that it was revoked, and why', async () => {
+    let asked = 0;
+    let said: string | undefined;
+    const network = new MemoryNetwork();
+    const shut: RegistrationDeps['host'] = {
+      ...network.host(key.peerId),
+      peerId: key.peerId,
+      isConnected: () => false,
+      connect: async (peer) => {
+        throw hostErrors('refused', { peer });
+      },
+    };
+    const members = await papers.list();
+    const { clock, registration } = await world({
+      host: shut,
+      members,
+      askStanding: async () => {
+        asked += 1;
+        if (said !== undefined) await members.merge([said]);
+      },
+    });
+    await registration.start();
+    await driveUntil(clock, () => registration.refusal !== undefined);
+    expect(asked).toBe(1);
+    expect(registration.refusal?.code).toBe('host/refused');
+    said = papers.revocation(key, clock.now());
+    await driveUntil(clock, () => registration.refusal?.code === 'registration/revoked');
+    expect(asked).toBe(2);
+    expect(registration.refusal?.message).toBe('This node was revoked from the network: left.');
   });
 
   it('knows that it was revoked in the middle of everything', async () => {

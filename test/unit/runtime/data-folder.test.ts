@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DataFolder, writeDurably } from '../../../protocol/runtime/data-folder.js';
+import { initFolder } from '../../../protocol/trust/init-folder.js';
 import { scratchFolder } from '../../support/processes.js';
 
 const scratch = scratchFolder();
@@ -121,5 +122,35 @@ describe('a durable write', () => {
     writeDurably(path, 'key', 'secret');
     expect(statSync(join(path, 'key')).mode & 0o777).toBe(0o600);
     expect(existsSync(join(path, 'key.tmp'))).toBe(false);
+  });
+});
+
+describe('a folder that is to become a data folder', () => {
+  const config = { name: 'galaxy-node.yml', text: '# nothing' };
+  const init = (path: string) => initFolder('node', path, config, new Date(0));
+
+  it('is refused when it holds other files: some are named, another folder too, and nothing is written', async () => {
+    const path = fresh();
+    mkdirSync(path);
+    for (const name of ['thesis.tex', 'photos', '.profile', 'budget.ods']) writeFileSync(join(path, name), 'mine');
+    await expect(init(path)).rejects.toMatchObject({
+      code: 'folder/not-empty',
+      message: `${path} holds other files (.profile, budget.ods, photos and 1 more); nothing was written there.`,
+      mend: expect.stringContaining(join(path, 'galaxy-node-data')),
+    });
+    expect(readdirSync(path)).toHaveLength(4);
+  });
+
+  it('may be empty, the root of a file system, or one that an interrupted init left', async () => {
+    const path = fresh();
+    mkdirSync(path);
+    mkdirSync(join(path, 'lost+found'));
+    writeFileSync(join(path, 'galaxy-node.yml'), 'name: Mine');
+    writeFileSync(join(path, 'folder.json.tmp'), '{');
+    await init(path);
+    expect(DataFolder.exists(path)).toBe(true);
+    expect(readFileSync(join(path, 'galaxy-node.yml'), 'utf8')).toBe('name: Mine');
+    const second = await init(fresh());
+    expect(second.peerId).not.toBe('');
   });
 });

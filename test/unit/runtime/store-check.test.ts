@@ -1,9 +1,12 @@
-import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { damagedAt } from '../../../protocol/runtime/leveldb-log.js';
+import { tableDamagedAt, tablesInForce } from '../../../protocol/runtime/leveldb-table.js';
 import { openStore } from '../../../protocol/runtime/store.js';
-import { damagedAt, findDamage } from '../../../protocol/runtime/store-check.js';
+import { findDamage } from '../../../protocol/runtime/store-check.js';
 import { scratchFolder } from '../../support/processes.js';
 
 const scratch = scratchFolder();
@@ -99,3 +102,124 @@ describe('a store before it is opened', () => {
     await again.close();
   });
 });
+
+describe('the tables of a store after a crash', () => {
+  const folder = join(scratch.path, 'tables');
+  let name: string;
+  let table: Buffer;
+
+  /** Each opening puts what the log holds into a table; the last one is left as a crash leaves it. */
+  beforeAll(async () => {
+    const live = join(scratch.path, 'tables-live');
+    for (let round = 0; round < 2; round++) {
+      const store = await openStore(live);
+      for (let index = 0; index < 400; index++) {
+        // Some compress well, some not at all.
+        const random = Buffer.from(sha512Chain(`${round}/${index}`));
+        const value = index % 2 === 0 ? random : Buffer.alloc(300, index);
+        await store.commit([{ ns: 'n', key: `${index}`, value }]);
+      }
+      await store.close();
+    }
+    const store = await openStore(live);
+    cpSync(live, folder, { recursive: true });
+    await store.close();
+    name = tables(folder).at(-1) as string;
+    table = readFileSync(join(folder, name));
+  });
+
+  const tables = (of: string) =>
+    readdirSync(of)
+      .filter((file) => file.endsWith('.ldb'))
+      .sort();
+  const manifestOf = (of: string) => readFileSync(join(of, readFileSync(join(of, 'CURRENT'), 'utf8').trim()));
+
+  it('are found whole, all of them, with what the manifest says of them', () => {
+    expect(findDamage(folder)).toBeUndefined();
+    expect(tables(folder).length).toBeGreaterThan(1);
+    const numbers = [...(tablesInForce(manifestOf(folder)) ?? [])];
+    const found = tables(folder).map((file) => [Number.parseInt(file, 10), statSync(join(folder, file)).size]);
+    expect(numbers.sort()).toEqual(found.sort());
+  });
+
+  it('may have no byte changed, anywhere', () => {
+    expect(table.length).toBeGreaterThan(100_000);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: table.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, mask) => {
+        const changed = Buffer.from(table);
+        changed[at] = (changed[at] as number) ^ mask;
+        expect(tableDamagedAt(changed)).toBeLessThanOrEqual(at + 48);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('may not be cut, and what is no table at all is none', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: table.length - 1 }), (end) => {
+        expect(tableDamagedAt(table.subarray(0, end))).toBeDefined();
+      }),
+      { numRuns: 50 },
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(tableDamagedAt(bytes)).toBeDefined();
+      }),
+    );
+  });
+
+  it('that are damaged, missing or cut are named, and the store is not opened', async () => {
+    const changed = copyOf(folder);
+    const bytes = Buffer.from(table);
+    bytes[5000] = (bytes[5000] as number) ^ 1;
+    writeFileSync(join(changed, name), bytes);
+    await expect(openStore(changed)).rejects.toMatchObject({
+      code: 'store/corrupt',
+      message: expect.stringMatching(new RegExp(`the file ${name} is damaged at byte \\d+\\.$`)),
+    });
+    expect(readFileSync(join(changed, name))).toEqual(bytes);
+    const missing = copyOf(folder);
+    rmSync(join(missing, name));
+    expect(findDamage(missing)).toBe(`the table ${Number.parseInt(name, 10)} is missing`);
+    const cut = copyOf(folder);
+    truncateSync(join(cut, name), table.length - 1);
+    expect(findDamage(cut)).toContain(`the file ${name} has ${table.length - 1} bytes`);
+  });
+
+  it('that an interrupted compaction left do not matter', () => {
+    const copy = copyOf(folder);
+    writeFileSync(join(copy, '000999.ldb'), table.subarray(0, 1000));
+    expect(findDamage(copy)).toBeUndefined();
+  });
+
+  it('that become unreadable under a running store give an error that names the file, each time, and the rest is read', async () => {
+    const copy = copyOf(folder);
+    const store = await openStore(copy);
+    for (const file of tables(copy)) {
+      const bytes = readFileSync(join(copy, file));
+      // Over the file itself, not in its place: the store has it open.
+      bytes.fill(0xff, 1000, bytes.length - 2000);
+      writeFileSync(join(copy, file), bytes);
+    }
+    await store.commit([{ ns: 'n', key: 'new', value: 'read' }]);
+    const all = async () => {
+      for await (const _ of store.iterate('n'));
+    };
+    for (let times = 0; times < 2; times++) {
+      await expect(all()).rejects.toMatchObject({
+        code: 'store/damaged',
+        message: expect.stringMatching(/the file \d+\.ldb is damaged at byte \d+\.$/),
+        mend: expect.stringContaining('restore the folder from a backup'),
+      });
+    }
+    expect(Buffer.from((await store.get('n', 'new')) ?? []).toString()).toBe('read');
+    await store.close();
+  });
+});
+
+/** Bytes that nothing compresses. */
+function sha512Chain(seed: string): Uint8Array {
+  const parts: Buffer[] = [];
+  for (let count = 0; count < 10; count++) parts.push(createHash('sha512').update(`${seed}/${count}`).digest());
+  return Buffer.concat(parts);
+}

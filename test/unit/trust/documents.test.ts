@@ -8,7 +8,7 @@ import {
   credentialStanding,
   issueCredential,
 } from '../../../protocol/trust/credential.js';
-import { countOf, epochOf, TERM_MAX, termOf } from '../../../protocol/trust/epoch.js';
+import { epochOf, TERM_MAX } from '../../../protocol/trust/epoch.js';
 import { NodeKey } from '../../../protocol/trust/identity.js';
 import {
   assertInvitationInTime,
@@ -16,7 +16,7 @@ import {
   parseInvitation,
   secretHash,
 } from '../../../protocol/trust/invitation.js';
-import { checkLease, issueLease, leaseIsEarly } from '../../../protocol/trust/lease.js';
+import { checkLease, issueLease } from '../../../protocol/trust/lease.js';
 import { checkRevocation, issueRevocation } from '../../../protocol/trust/revocation.js';
 import { signToken } from '../../../protocol/trust/signed.js';
 import { checkTicket, issueTicket, nonceHash, TICKET_LIFE_MS } from '../../../protocol/trust/ticket.js';
@@ -115,13 +115,6 @@ describe('a lease', () => {
     const self = signToken(node, 'lease', { account: ACCOUNT, epoch: 1, node: node.peerId, issuedAt: NOW });
     expect(() => checkLease(self, { coordinator: coordinator.peerId })).toThrow(code('trust/wrong-signer'));
   });
-
-  it('from the future shows a wrong clock', () => {
-    const lease = checkLease(issueLease(node, { account: ACCOUNT, epoch: 0, node: node.peerId }, NOW), {
-      coordinator: undefined,
-    });
-    expect([leaseIsEarly(lease, NOW), leaseIsEarly(lease, NOW - CLOCK_SKEW_MAX_MS - 1)]).toEqual([false, true]);
-  });
 });
 
 describe('an epoch', () => {
@@ -133,7 +126,8 @@ describe('an epoch', () => {
         fc.nat({ max: 2 ** 32 - 1 }),
         (term, n, m) => {
           const epoch = epochOf(term, n);
-          expect([termOf(epoch), countOf(epoch), Number.isSafeInteger(epoch)]).toEqual([term, n, true]);
+          expect([BigInt(epoch) >> 32n, BigInt(epoch) & 0xffffffffn]).toEqual([BigInt(term), BigInt(n)]);
+          expect(Number.isSafeInteger(epoch)).toBe(true);
           expect(epochOf(term + 1, m)).toBeGreaterThan(epoch);
         },
       ),

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
-import { derivedId, entityIdSchema, IdSource, partsOfId } from '../../../protocol/wire/ids.js';
+import { derivedId, entityIdSchema, IdSource } from '../../../protocol/wire/ids.js';
 import { deferred, HandClock, MemoryStore, seededRandom, settled } from './fixture.js';
+import { partsOfId } from './parts-of-id.js';
 
 function sourceOn(store: MemoryStore, clock: HandClock, nodeNumber: number | undefined = 7, seed = 1): IdSource {
   return new IdSource(
