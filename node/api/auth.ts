@@ -11,7 +11,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountView } from '../../protocol/account/records.js';
 import { isDomainError } from '../../protocol/runtime/errors.js';
 import { type Random, randomHex } from '../../protocol/runtime/random.js';
-import type { WhenHere } from '../accounts/accounts.js';
+import type { WhenHere } from '../accounts/account-keys.js';
 import type { Session } from '../accounts/session.js';
 import type { ApiDeps, Caller } from './context.js';
 import { apiErrors } from './errors.js';
@@ -154,7 +154,7 @@ async function callerByKey(
   if (options.masterApiKey !== null && sameText(key, options.masterApiKey)) {
     return runAs(deps, request, { account: undefined, view: undefined, admin: true, via: 'master-key' });
   }
-  const found = await accounts.accountOfKey(key, whenHere);
+  const found = await accounts.keys.accountOf(key, whenHere);
   if (!found) throw apiErrors('bad-key');
   return runAs(deps, request, { ...found, admin: accounts.isAdmin(found.account), via: 'api-key' });
 }

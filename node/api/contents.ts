@@ -1,8 +1,9 @@
 /** /api/histories/{id}/contents */
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { BulkOperation, ItemRef } from '../datasets/bulk.js';
 import { type ContentsQuery, UPDATE_TIME_SLACK_MS } from '../datasets/contents.js';
-import { BULK_ITEMS_MAX, type BulkOperation, type ItemRef } from '../datasets/datasets.js';
+import { BULK_ITEMS_MAX } from '../datasets/datasets.js';
 import type { ItemFacts } from '../datasets/facts.js';
 import type { OwnedHistory } from '../histories/owners.js';
 import { requireAccount } from './auth.js';
@@ -261,7 +262,8 @@ function kindOf(type: ContentType): ItemRef['kind'] {
 }
 
 function bulkOperation({ operation, params }: z.output<typeof bulkBody>): BulkOperation {
-  const missing = (parameter: string) => apiErrors('bad-parameter', { parameter, reason: `${operation} needs it` });
+  const missing = (parameter: string) =>
+    apiErrors('bad-parameter', { parameter, reason: `is missing: ${operation} needs it` });
   switch (operation) {
     case 'change_datatype':
       if (!params?.datatype) throw missing('params.datatype');

@@ -18,7 +18,7 @@ import { cookieOptions, SESSION_COOKIE, setSessionCookie } from './auth.js';
 import { entryPage } from './entry-page.js';
 import { forgetHandOff } from './hand-off.js';
 import { forgetMoves, localTarget } from './moved.js';
-import type { RouteFile } from './routes.js';
+import type { RouteFile } from './route-file.js';
 import { parse } from './validation.js';
 
 export const ENTER_PATH = '/galaxy-node/enter';

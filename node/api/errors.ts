@@ -9,11 +9,14 @@ import {
   type ErrorKind,
   isDomainError,
 } from '../../protocol/runtime/errors.js';
+import { API_BODY_BYTES_MAX } from '../../protocol/wire/limits.js';
+
+export const FILE_LIMIT = 'the option uploads.sizeMaxBytes says how large a file may be';
 
 export const apiErrors = defineErrors('api', {
   'bad-parameter': {
     kind: 'bad-request',
-    say: 'Parameter "{parameter}" is not valid: {reason}.',
+    say: '{parameter} {reason}.',
     mend: '',
   },
   'malformed-body': {
@@ -56,7 +59,7 @@ export const apiErrors = defineErrors('api', {
     say: '{method} {path} is not implemented on this node.',
     mend: '',
   },
-  'too-large': { kind: 'too-large', say: 'The request is larger than this node takes ({max} bytes).', mend: '' },
+  'too-large': { kind: 'too-large', say: 'The request is larger than this node takes: {limit}.', mend: '' },
   'cross-site': {
     kind: 'forbidden',
     say: 'The request came from another site and was refused.',
@@ -101,13 +104,14 @@ const BY_CODE: Record<string, { status: number; code: number }> = {
   'api/sign-in-needed': { status: 403, code: 403001 },
 };
 
+const BODY_LIMIT = `a body has at most ${API_BODY_BYTES_MAX / 2 ** 20} MiB; files are uploaded`;
 /** Codes of fastify and its plugins that are the caller's doing. */
 const FASTIFY: Record<string, () => DomainError> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: () => apiErrors('too-large', { max: 'see limits' }),
-  FST_REQ_FILE_TOO_LARGE: () => apiErrors('too-large', { max: 'see uploads.sizeMaxBytes' }),
-  FST_PARTS_LIMIT: () => apiErrors('too-large', { max: 'too many parts' }),
-  FST_FILES_LIMIT: () => apiErrors('too-large', { max: 'too many files' }),
-  FST_FIELDS_LIMIT: () => apiErrors('too-large', { max: 'too many fields' }),
+  FST_ERR_CTP_BODY_TOO_LARGE: () => apiErrors('too-large', { limit: BODY_LIMIT }),
+  FST_REQ_FILE_TOO_LARGE: () => apiErrors('too-large', { limit: FILE_LIMIT }),
+  FST_PARTS_LIMIT: () => apiErrors('too-large', { limit: 'a form has too many parts' }),
+  FST_FILES_LIMIT: () => apiErrors('too-large', { limit: 'a form has too many files' }),
+  FST_FIELDS_LIMIT: () => apiErrors('too-large', { limit: 'a form has too many fields' }),
 };
 
 export function answerOf(error: unknown): ErrorAnswer {
@@ -126,10 +130,16 @@ export function answerOf(error: unknown): ErrorAnswer {
   const known = code === undefined ? undefined : FASTIFY[code];
   if (known) return answerOf(known());
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    if (statusCode === 413) return answerOf(apiErrors('too-large', { max: 'see limits' }));
+    if (statusCode === 413) return answerOf(apiErrors('too-large', { limit: BODY_LIMIT }));
     return answerOf(apiErrors('malformed-body', { reason: (message ?? 'not readable').replace(/\.+$/, '') }));
   }
   return { status: 500, body: { err_msg: INTERNAL, err_code: 500001 }, internal: true };
+}
+
+/** A refusal that another protocol decided on: its status, in Galaxy's shape. */
+export function refusalBody(status: number, text: string): ErrorAnswer['body'] {
+  const known = Object.values(GALAXY).find((one) => one.status === status);
+  return { err_msg: text.trim() || INTERNAL, err_code: known?.code ?? status * 1000 + 1 };
 }
 
 const INTERNAL = 'Something went wrong on this node. Its log has the details.';

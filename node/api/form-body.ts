@@ -4,7 +4,7 @@
  */
 import type { FastifyRequest } from 'fastify';
 import type { UploadedFile, Uploads } from '../datasets/uploads.js';
-import { apiErrors } from './errors.js';
+import { apiErrors, FILE_LIMIT } from './errors.js';
 
 export interface FormBody {
   fields: Record<string, unknown>;
@@ -29,7 +29,7 @@ export async function readForm(request: FastifyRequest, uploads: Pick<Uploads, '
         const file = await uploads.receive(part.filename ?? '', part.file);
         await files.get(part.fieldname)?.release();
         files.set(part.fieldname, file);
-        if (part.file.truncated) throw apiErrors('too-large', { max: 'see uploads.sizeMaxBytes' });
+        if (part.file.truncated) throw apiErrors('too-large', { limit: FILE_LIMIT });
       }
     }
   } catch (error) {

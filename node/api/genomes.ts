@@ -22,11 +22,13 @@ const BUILDS: readonly (readonly [string, string])[] = [
   ['wuhCor1', 'SARS-CoV-2 Jan. 2020 (NC_045512.2/wuhCor1)'],
 ];
 
+/** What a person reads, and the name. */
+export function genomeBuilds(): [label: string, build: string][] {
+  return [['unspecified (?)', '?'], ...BUILDS.map(([build, name]): [string, string] => [`${name} (${build})`, build])];
+}
+
 export function genomeRoutes(app: FastifyInstance): void {
-  app.get('/api/genomes', async () => [
-    ['unspecified (?)', '?'],
-    ...BUILDS.map(([build, name]) => [`${name} (${build})`, build]),
-  ]);
+  app.get('/api/genomes', async () => genomeBuilds());
   app.get('/api/genomes/:id', async (request) => {
     const { id } = request.params as { id: string };
     throw apiErrors('no-such', { what: 'genome with sequences', id });

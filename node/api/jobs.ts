@@ -164,7 +164,7 @@ export const jobRoutes: Routes<'jobs' | 'toolbox' | 'datasets'> = (app, { jobs, 
     const tool = toolbox.tool(record.tool, record.toolVersion) ?? toolbox.tool(record.tool);
     if (tool === undefined) throw apiErrors('not-found', { what: 'tool', id: record.tool });
     if (tool.action === 'internal') {
-      throw apiErrors('bad-parameter', { parameter: 'id', reason: 'an upload cannot be run again' });
+      throw apiErrors('bad-parameter', { parameter: 'id', reason: 'names an upload, which cannot be run again' });
     }
     const form = toolbox.form(tool, toolContext(view, record.history), record.params);
     return { ...form, job_id: record.id, job_remap: null, history_id: record.history };

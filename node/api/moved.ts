@@ -3,9 +3,11 @@
  * which leads on; a program, and a page's own calls, get 410 and the address in `X-Galaxy-Moved` (follow.js and scripts go
  * by it). Calls are never redirected: a redirect would lose their bodies and keys.
  */
+
 import type { CookieSerializeOptions } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isDomainError } from '../../protocol/runtime/errors.js';
+import { hasControlCharacters } from '../../protocol/runtime/text.js';
 
 export const MOVED_HEADER = 'x-galaxy-moved';
 /** How often this browser was sent away in the last seconds. */
@@ -29,8 +31,7 @@ export function isPageLoad({ method, url, headers }: Pick<FastifyRequest, 'metho
 export function localTarget(wish: string | null | undefined): string {
   if (!wish || wish.length > 2048) return '/';
   // Browsers read '//host' and '/\host' as another site, and drop tabs and line breaks while reading.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
-  if (!/^\/(?![/\\])[^\u0000-\u0020\u007f\\]*$/.test(wish)) return '/';
+  if (!/^\/(?![/\\])[^ \\]*$/.test(wish) || hasControlCharacters(wish)) return '/';
   return /^\/(galaxy-node|network)(\/|$)/.test(wish) ? '/' : wish;
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { NodeStatus } from '../node-status.js';
 import { requireAccount, requireCaller } from './auth.js';
 import { apiErrors } from './errors.js';
-import type { RouteFile } from './routes.js';
+import type { RouteFile } from './route-file.js';
 import { entityId, entityIdParam, parse } from './validation.js';
 
 const listQuery = z.object({ history: entityId.optional() });

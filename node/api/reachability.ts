@@ -4,9 +4,10 @@
  */
 import { z } from 'zod';
 import { defineErrors } from '../../protocol/runtime/errors.js';
-import { type Signer, signToken } from '../../protocol/trust/signed.js';
+import type { Signer } from '../../protocol/trust/identity.js';
+import { signToken } from '../../protocol/trust/signed.js';
 import { REACHABILITY_KIND, REACHABILITY_PATH } from '../../protocol/wire/calls/join.js';
-import type { RouteFile } from './routes.js';
+import type { RouteFile } from './route-file.js';
 import { parse } from './validation.js';
 
 const reachabilityErrors = defineErrors('reachability', {

@@ -13,16 +13,18 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { defineErrors, describeError, isDomainError } from '../../protocol/runtime/errors.js';
 import { redactUrl } from '../../protocol/runtime/logger.js';
 import { randomHex } from '../../protocol/runtime/random.js';
+import { readRestOfBody } from '../../protocol/runtime/rest-of-body.js';
 import { API_BODY_BYTES_MAX } from '../../protocol/wire/limits.js';
-import { homeErrors } from '../accounts/homes.js';
+import { homeErrors } from '../accounts/home-errors.js';
 import { isGalaxyResource } from './absent.js';
-import { type AuthOptions, cookieOptions, installAuth } from './auth.js';
+import { cookieOptions, installAuth } from './auth.js';
 import { type BootClient, createClientBoot } from './boot.js';
 import type { ApiDeps } from './context.js';
 import { answerOf, apiErrors } from './errors.js';
 import { installHandOff } from './hand-off.js';
 import { answerMoved, meansMoved } from './moved.js';
-import { ROUTE_FILES, type RouteFile } from './routes.js';
+import type { ApiContext, ApiServerOptions } from './route-file.js';
+import { ROUTE_FILES } from './routes.js';
 
 const serverErrors = defineErrors('http', {
   'port-taken': {
@@ -46,25 +48,6 @@ export interface WebDoor {
 
 export interface ApiServerDeps extends ApiDeps {
   web?: WebDoor | undefined;
-}
-
-export interface ApiServerOptions extends AuthOptions {
-  /** HOST:PORT. */
-  listen: string;
-  /**
-   * The network's address, without a slash at its end, once this node belongs to one: browsers pass through it after
-   * sign-in, and the pages of an account that moved go there.
-   */
-  networkUrl?: () => string | undefined;
-  /** Requests wait until it resolves: this node listens before everything behind the API is up. */
-  opening?: Promise<void>;
-  /** Further route files: those of other issues, and tests. */
-  routes?: readonly RouteFile[];
-}
-
-/** What route files get. */
-export interface ApiContext extends ApiDeps {
-  server: ApiServerOptions;
 }
 
 export interface ApiServer {
@@ -125,6 +108,7 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
     });
   app.addHook('onRequest', async (request, reply) => {
     stamp(request, reply);
+    readRestOfBody(request.raw, reply.raw, clock);
   });
   app.addHook('onResponse', async (request, reply) => {
     const data = {
@@ -152,6 +136,8 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
         isDomainError(error) && error.kind === 'moved' ? answer.body.err_msg : describeError(homeErrors('moved'));
       return answerMoved(request, reply, network, message, cookieOptions(request, deps.options.publicUrl));
     }
+    // Fastify would close at once; what is left of the body is read first, or its sender never sees the answer.
+    if (!request.raw.complete) reply.removeHeader('connection');
     if (answer.retryAfter !== undefined) reply.header('retry-after', String(answer.retryAfter));
     stamp(request, reply);
     // A handler that failed after it had begun to stream set a type of its own.
@@ -161,7 +147,7 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
 
   const boot = createClientBoot(deps, options);
   const context: ApiContext = { ...deps, server: options };
-  installHandOff(app, { ...options, publicUrl: () => deps.options.publicUrl });
+  installHandOff(app, context);
   installAuth(app, deps, options);
   await deps.web?.register(app, boot);
   for (const register of [...ROUTE_FILES, ...(options.routes ?? [])]) register(app, context);

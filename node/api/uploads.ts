@@ -10,6 +10,7 @@ import { type PlannedItem, planFetch, uploadReference } from './fetch-request.js
 import { jsonField, readForm, releaseAll } from './form-body.js';
 import { datasetDetailed, namedOutput } from './serializers/dataset.js';
 import { jobSummary } from './serializers/job.js';
+import { inGalaxysShape } from './tus-answers.js';
 import { entityId, parse } from './validation.js';
 
 export type UploadUses = 'uploads' | 'histories' | 'datasets' | 'datatypes' | 'jobs';
@@ -30,6 +31,7 @@ export const uploadRoutes: Routes<UploadUses> = (app, deps) => {
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) reply.raw.setHeader(name, value);
       }
+      inGalaxysShape(reply.raw);
       await uploads.handle(account, request.raw, reply.raw);
     };
     // Chunks are as large as their sender likes; what is too much is decided by the whole upload's size.

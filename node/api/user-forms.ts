@@ -60,7 +60,10 @@ export function userFormRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'accoun
     const body = parse(passwordBody, request.body);
     const own = account === request.caller.account;
     if (own && !body.current)
-      throw apiErrors('bad-parameter', { parameter: 'current', reason: 'please provide your current password' });
+      throw apiErrors('bad-parameter', {
+        parameter: 'current',
+        reason: 'is missing: please provide your current password',
+      });
     await accounts.changePassword(account, {
       ...(own ? { current: body.current ?? '' } : {}),
       password: body.password,

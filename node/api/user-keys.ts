@@ -16,25 +16,27 @@ export function userKeyRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'account
   const create = async (request: FastifyRequest) => {
     const account = ownOrAny(request);
     await accounts.viewOf(account);
-    return accounts.createKey(account);
+    return accounts.keys.create(account);
   };
 
   app.get('/api/users/:id/api_key', async (request, reply) => {
     const account = ownOrAny(request);
     await accounts.viewOf(account);
-    return sendText(reply, (await accounts.keyOf(account))?.key ?? (await accounts.createKey(account)));
+    return sendText(reply, (await accounts.keys.newest(account))?.key ?? (await accounts.keys.create(account)));
   });
   app.get('/api/users/:id/api_key/detailed', async (request, reply) => {
-    const key = await accounts.keyOf(ownOrAny(request));
+    const key = await accounts.keys.newest(ownOrAny(request));
     if (!key) return reply.code(204).send();
     return { key: key.key, create_time: galaxyTime(key.createdAt) } satisfies Key;
   });
-  app.get('/api/users/:id/api_key/inputs', async (request) => inputs((await accounts.keyOf(ownOrAny(request)))?.key));
+  app.get('/api/users/:id/api_key/inputs', async (request) =>
+    inputs((await accounts.keys.newest(ownOrAny(request)))?.key),
+  );
   app.post('/api/users/:id/api_key', async (request, reply) => sendText(reply, await create(request)));
   app.put('/api/users/:id/api_key', async (request, reply) => sendText(reply, await create(request)));
   app.put('/api/users/:id/api_key/inputs', async (request) => inputs(await create(request)));
   app.delete('/api/users/:id/api_key', async (request, reply) => {
-    await accounts.revokeKeys(ownOrAny(request));
+    await accounts.keys.revokeAll(ownOrAny(request));
     return reply.code(204).send();
   });
 
@@ -42,7 +44,7 @@ export function userKeyRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'account
     const { login, password } = basicAuth(request);
     const { account, here } = await accounts.signIn({ login, password, from: addressOf(request) });
     if (!here) throw accountErrors('elsewhere');
-    return { api_key: (await accounts.keyOf(account))?.key ?? (await accounts.createKey(account)) };
+    return { api_key: (await accounts.keys.newest(account))?.key ?? (await accounts.keys.create(account)) };
   });
 }
 

@@ -1,17 +1,19 @@
 /** Sign-in, sign-up and sign-out as Galaxy's client does them: forms outside /api, answered in JSON. */
+
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { hasControlCharacters } from '../../protocol/runtime/text.js';
 import type { SignedIn } from '../accounts/accounts.js';
 import { accountErrors } from '../accounts/errors.js';
 import { addressOf, clearSessionCookie, hasCsrfToken, refuseForeignForm, setSessionCookie } from './auth.js';
 import { apiErrors } from './errors.js';
-import { forgetHandOff, keepHandOff, plainSignedInUrl } from './hand-off.js';
-import type { RouteFile } from './routes.js';
+import { beginHandOff, forgetHandOff, leaveToNextPage } from './hand-off.js';
+import type { RouteFile } from './route-file.js';
 import { flag, parse } from './validation.js';
 
 const text = z.string().max(2048);
 const loginForm = z.object({
-  login: text.min(1, 'Please enter your public name or email'),
+  login: text.min(1, 'is missing: please enter your public name or email'),
   password: text,
   redirect: text.nullish(),
   session_csrf_token: text.nullish(),
@@ -45,12 +47,11 @@ export const userLegacyRoutes: RouteFile = (app, context) => {
       if (!here) throw accountErrors('elsewhere');
       return to ?? null;
     }
-    const plain = plainSignedInUrl(network, handOff, to ?? '/');
-    // What the client does not take from the answer, the next page it loads does.
-    if (plain === undefined || request.url.startsWith('/user/create')) {
-      keepHandOff(request, reply, handOff, options.publicUrl);
-    }
-    return plain ?? to ?? null;
+    const way = beginHandOff(request, reply, context, handOff, to ?? '/');
+    // Without a way back to here she stays, or signs in again at an address that has one.
+    if (way === undefined) return here ? (to ?? null) : `${network}/network/go`;
+    if (!way.plain || request.url.startsWith('/user/create')) leaveToNextPage(request, reply, options.publicUrl);
+    return way.plain ? way.url : (to ?? null);
   };
 
   app.post('/user/login', async (request, reply) => {
@@ -115,6 +116,6 @@ export const userLegacyRoutes: RouteFile = (app, context) => {
 /** A path on this server, or undefined: what a form asks for must not lead to another site. */
 export function ownPath(wish: string | null | undefined): string | undefined {
   if (!wish || !/^\/(?![/\\])/.test(wish)) return undefined;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: browsers drop them, and what is left may be another site
-  return /[\u0000-\u001f\\]/.test(wish) ? undefined : wish;
+  // Browsers drop control characters, and what is left may be another site.
+  return wish.includes('\\') || hasControlCharacters(wish) ? undefined : wish;
 }

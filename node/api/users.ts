@@ -138,11 +138,17 @@ export function userRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'accounts'>
     const account = ownOrAny(request);
     const { type } = request.params as { type: string };
     if (type !== 'tools')
-      throw apiErrors('bad-parameter', { parameter: 'object_type', reason: 'only "tools" can be favorites' });
+      throw apiErrors('bad-parameter', {
+        parameter: 'object_type',
+        reason: 'must be "tools": nothing else can be a favorite',
+      });
     const value = await accounts.changePreference(account, 'favorites', (old) => {
       const tools = change(favoriteTools(old));
       if (tools.length > FAVORITES_MAX)
-        throw apiErrors('bad-parameter', { parameter: 'object_id', reason: 'there are too many favorites' });
+        throw apiErrors('bad-parameter', {
+          parameter: 'object_id',
+          reason: 'cannot be added: there are too many favorites',
+        });
       // A text that holds JSON: so Galaxy keeps it, and so the client reads it.
       return JSON.stringify({ tools });
     });

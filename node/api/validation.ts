@@ -1,21 +1,22 @@
 /** What comes in, checked once at the edge. The message names the parameter, as Galaxy's do. */
 import { z } from 'zod';
+import { check } from '../../protocol/runtime/schema-words.js';
 import { apiErrors } from './errors.js';
 
 /** The value as the schema has it, or `api/bad-parameter` naming what is wrong. */
 export function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value ?? {});
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const parameter = issue?.path.map(String).join('.') || 'body';
-  if (issue?.message === MALFORMED_ID) throw apiErrors('malformed-id', { id: shown(valueAt(value, issue.path)) });
-  throw apiErrors('bad-parameter', { parameter, reason: (issue?.message ?? 'not valid').replace(/\.+$/, '') });
+  const { data, problem } = check(schema, value ?? {});
+  if (problem === undefined) return data;
+  const { path, keys, reason } = problem;
+  const given = valueAt(value, keys);
+  if (reason === MALFORMED_ID && typeof given === 'string') throw apiErrors('malformed-id', { id: shown(given) });
+  throw apiErrors('bad-parameter', { parameter: path || 'The request', reason });
 }
 
 const MALFORMED_ID = 'malformed-id';
 
 /** An entity id inside a body or query; through `parse` it fails as `api/malformed-id`. */
-export const entityId = z.string(MALFORMED_ID).regex(/^[0-9a-f]{16}$/, MALFORMED_ID);
+export const entityId = z.string().regex(/^[0-9a-f]{16}$/, MALFORMED_ID);
 
 /** The id in a path: `entityIdParam(request.params)`, or another parameter's by name. */
 export function entityIdParam(params: unknown, name = 'id'): string {

@@ -1,6 +1,6 @@
 /** The entry that copies a dataset: pure, used by single copies and by copies of whole histories. */
 import type { AccountView, DatasetRecord } from '../../protocol/account/records.js';
-import { contentOf } from '../../protocol/account/records.js';
+import { contentOf, metadataOf } from '../../protocol/account/records.js';
 import type { Draft, JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import { uuidOf } from './uuid.js';
 
@@ -15,7 +15,7 @@ export function copyDraft(
 ): Draft | undefined {
   const content = contentOf(source, dataset);
   const decided: JsonObject | undefined = content
-    ? { content: content as unknown as JsonValue }
+    ? { content: { ...content, metadata: metadataOf(content, dataset) } as unknown as JsonValue }
     : to.sharesJob && dataset.job !== undefined && dataset.output !== undefined
       ? { job: dataset.job, output: dataset.output }
       : undefined;

@@ -2,34 +2,36 @@
  * A user's datasets: reading, listing, changing, and opening their content. Every change is an entry of her log; the
  * content is opened from the blob store, and fetched from another holder first when this node does not have it yet.
  */
-import type { ContentFile, EntryPayload } from '../../protocol/account/entries.js';
-import type { AccountView, DatasetRecord } from '../../protocol/account/records.js';
+import type { ContentFile, EntryPayload, Inspected } from '../../protocol/account/entries.js';
+import { type AccountView, contentOf, type DatasetRecord } from '../../protocol/account/records.js';
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import type { AccountLog } from '../../protocol/log/account-log.js';
 import type { Draft, JsonObject } from '../../protocol/log/entry.js';
 import { type Clock, deadline } from '../../protocol/runtime/clock.js';
 import type { IdSource } from '../histories/histories.js';
 import type { JobService } from '../jobs/job.js';
+import { type BulkOperation, type BulkResult, bulkDrafts, deletion, type ItemRef } from './bulk.js';
 import { type ContentsPage, type ContentsQuery, selectItems } from './contents.js';
 import { copyDraft } from './copies.js';
 import type { Datatypes } from './datatypes.js';
 import { datasetErrors } from './errors.js';
 import { type DatasetFacts, datasetFacts, historyItems, type ItemFacts, type JobActivity } from './facts.js';
+import { look, primaryBlob, seenFields, sniff } from './looks.js';
 
 export interface DatasetsDeps {
-  log: Pick<AccountLog, 'append'>;
+  log: Pick<AccountLog, 'append' | 'view'>;
   ids: IdSource;
   clock: Clock;
   activity: JobActivity;
   /** A job whose outputs are all deleted is not worth running. */
   jobs: Pick<JobService, 'cancel'>;
   blobs: Pick<BlobStore, 'has' | 'path' | 'read'>;
-  datatypes: Pick<Datatypes, 'get'>;
+  datatypes: Pick<Datatypes, 'get' | 'inspect' | 'sniff'>;
   /** Brings a blob of the account from another holder; absent on a stand-alone node. Resolves when it is here. */
   bringBlob?: ((account: string, blob: string, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
-export type DatasetChange = Omit<EntryPayload<'dataset.updated'>, 'id'>;
+export type DatasetChange = Omit<EntryPayload<'dataset.updated'>, 'id' | 'inspected'>;
 
 /** Content ready to be sent. */
 export interface OpenDataset {
@@ -41,26 +43,15 @@ export interface OpenDataset {
   stream(range?: { start: number; end: number }): AsyncIterable<Uint8Array>;
 }
 
-export type BulkOperation =
-  | { operation: 'hide' | 'unhide' | 'delete' | 'undelete' | 'purge' }
-  | { operation: 'change_datatype'; datatype: string }
-  | { operation: 'change_dbkey'; dbkey: string }
-  | { operation: 'add_tags' | 'remove_tags'; tags: readonly string[] };
-
-export interface BulkResult {
-  successes: number;
-  errors: { item: { kind: 'dataset' | 'collection'; id: string }; message: string }[];
-}
-
-export interface ItemRef {
-  kind: 'dataset' | 'collection';
-  id: string;
-}
-
 /** Items one request may change. */
 export const BULK_ITEMS_MAX = 10_000;
 /** How long a download waits for bytes that are only elsewhere. */
 const FETCH_DEADLINE_MS = 60_000;
+/** A change of datatype waits for them this long, if they are no more than so many: it works without them, too. */
+const LOOK_FETCH_DEADLINE_MS = 10_000;
+const LOOK_FETCH_BYTES_MAX = 64 * 1024 ** 2;
+/** What a change of many datatypes may spend on looking at the bytes; the rest keeps what was seen before. */
+const BULK_LOOK_MS = 20_000;
 
 export class Datasets {
   constructor(private readonly deps: DatasetsDeps) {}
@@ -104,17 +95,73 @@ export class Datasets {
   }
 
   async update(account: string, id: string, change: DatasetChange): Promise<DatasetFacts> {
-    if (change.extension !== undefined) this.knownDatatype(change.extension);
+    if (change.extension === undefined) return this.write(account, id, change, undefined);
+    this.knownDatatype(change.extension);
+    const facts = this.get(await this.deps.log.view(account), id);
+    return this.write(account, id, change, await this.lookAs(account, facts, change.extension));
+  }
+
+  /**
+   * Gives it the datatype that its bytes speak for.
+   * Errors: `datasets/not-ready`, `datasets/no-content`, `datasets/is-purged`, `datasets/elsewhere`.
+   */
+  async detectDatatype(account: string, id: string): Promise<DatasetFacts> {
+    const { blob } = await this.looked(account, id);
+    const extension = await sniff(this.deps, blob);
+    return this.write(account, id, { extension }, await look(this.deps, blob, extension));
+  }
+
+  /** Forgets what was said of its metadata by hand: its bytes say it. Errors: as `detectDatatype`. */
+  async detectMetadata(account: string, id: string): Promise<DatasetFacts> {
+    const { blob, facts } = await this.looked(account, id);
+    return this.write(account, id, {}, await look(this.deps, blob, facts.extension));
+  }
+
+  private async write(
+    account: string,
+    id: string,
+    change: DatasetChange,
+    seen: Inspected | undefined,
+  ): Promise<DatasetFacts> {
     const { view } = await this.deps.log.append(account, (now) => {
       const record = existing(now, id);
       if (record.purged && (change.deleted === false || change.visible !== undefined)) {
         throw datasetErrors('is-purged', { name: record.name });
       }
       const fields: JsonObject = {};
-      for (const [field, value] of Object.entries(change)) if (value !== undefined) fields[field] = value;
+      for (const [field, value] of Object.entries({ ...seenFields(record, seen), ...change })) {
+        if (value !== undefined) fields[field] = value as JsonObject;
+      }
       return Object.keys(fields).length === 0 ? [] : [{ type: 'dataset.updated', payload: { ...fields, id } }];
     });
     return this.get(view, id);
+  }
+
+  /** What its bytes look like as that datatype; undefined when they cannot be had soon, or say nothing of their own. */
+  private async lookAs(account: string, facts: DatasetFacts, extension: string): Promise<Inspected | undefined> {
+    const blob = primaryBlob(facts.content);
+    if (blob === undefined || facts.purged || extension === 'auto') return undefined;
+    if (!this.deps.blobs.has(blob)) {
+      if (facts.size > LOOK_FETCH_BYTES_MAX) return undefined;
+      try {
+        await this.here(account, blob, facts.record.name, LOOK_FETCH_DEADLINE_MS);
+      } catch {
+        return undefined;
+      }
+    }
+    return look(this.deps, blob, extension);
+  }
+
+  /** With its bytes here. */
+  private async looked(account: string, id: string): Promise<{ facts: DatasetFacts; blob: string }> {
+    const facts = this.get(await this.deps.log.view(account), id);
+    const { name } = facts.record;
+    if (facts.purged) throw datasetErrors('is-purged', { name });
+    if (facts.content === undefined) throw withoutContent(facts);
+    const blob = primaryBlob(facts.content);
+    if (blob === undefined) throw noContent(facts);
+    await this.here(account, blob, name, FETCH_DEADLINE_MS);
+    return { facts, blob };
   }
 
   async delete(account: string, id: string, options: { purge: boolean }): Promise<DatasetFacts> {
@@ -168,13 +215,17 @@ export class Datasets {
   /** Each item succeeds or fails for itself; what succeeds is one atomic change. */
   async bulk(account: string, history: string, items: readonly ItemRef[], action: BulkOperation): Promise<BulkResult> {
     if (items.length > BULK_ITEMS_MAX) throw datasetErrors('bulk-too-large', { max: BULK_ITEMS_MAX });
-    if (action.operation === 'change_datatype') this.knownDatatype(action.datatype);
+    const seen = new Map<string, Inspected>();
+    if (action.operation === 'change_datatype') {
+      this.knownDatatype(action.datatype);
+      await this.lookAtAll(account, items, action.datatype, seen);
+    }
     const errors: BulkResult['errors'] = [];
     let successes = 0;
     const { view } = await this.deps.log.append(account, (now) => {
       const drafts: Draft[] = [];
       for (const item of items) {
-        const outcome = bulkDrafts(now, history, item, action);
+        const outcome = bulkDrafts(now, history, item, action, seen.get(item.id));
         if (typeof outcome === 'string') errors.push({ item, message: outcome });
         else {
           drafts.push(...outcome);
@@ -205,11 +256,7 @@ export class Datasets {
     const facts = this.get(view, id);
     const name = facts.record.name;
     if (facts.purged) throw datasetErrors('purged', { name });
-    if (facts.content === undefined) {
-      const reason = facts.info || `its state is ${facts.state}`;
-      if (facts.state === 'error' || facts.state === 'discarded') throw datasetErrors('no-content', { name, reason });
-      throw datasetErrors('not-ready', { name, state: facts.state });
-    }
+    if (facts.content === undefined) throw withoutContent(facts);
     const { files } = facts.content;
     const file =
       options.file === undefined
@@ -217,9 +264,9 @@ export class Datasets {
         : files.find(({ role, path }) => role !== 'primary' && path === options.file);
     if (file === undefined) {
       if (options.file !== undefined) throw datasetErrors('no-such-file', { name, file: options.file });
-      throw datasetErrors('no-content', { name, reason: facts.info || 'its job wrote nothing' });
+      throw noContent(facts);
     }
-    await this.here(view.account, file.blob, name, options.signal);
+    await this.here(view.account, file.blob, name, FETCH_DEADLINE_MS, options.signal);
     const { blobs, datatypes } = this.deps;
     return {
       facts,
@@ -258,15 +305,32 @@ export class Datasets {
     }
   }
 
-  private async here(account: string, blob: string, name: string, signal: AbortSignal | undefined): Promise<void> {
+  private async here(account: string, blob: string, name: string, ms: number, signal?: AbortSignal): Promise<void> {
     if (this.deps.blobs.has(blob)) return;
     if (this.deps.bringBlob === undefined) throw datasetErrors('elsewhere', { name });
     try {
-      await this.deps.bringBlob(account, blob, deadline(FETCH_DEADLINE_MS, signal));
+      await this.deps.bringBlob(account, blob, deadline(ms, signal));
     } catch (cause) {
       throw datasetErrors('elsewhere', { name }, { cause });
     }
     if (!this.deps.blobs.has(blob)) throw datasetErrors('elsewhere', { name });
+  }
+
+  /** Those whose bytes are here, one after the other, as long as there is time. */
+  private async lookAtAll(
+    account: string,
+    items: readonly ItemRef[],
+    extension: string,
+    seen: Map<string, Inspected>,
+  ): Promise<void> {
+    const view = await this.deps.log.view(account);
+    const until = this.deps.clock.monotonic() + BULK_LOOK_MS;
+    for (const { id } of items) {
+      if (this.deps.clock.monotonic() > until) return;
+      const record = view.get('dataset', id);
+      const blob = record && !record.purged ? primaryBlob(contentOf(view, record)) : undefined;
+      if (blob !== undefined && this.deps.blobs.has(blob)) seen.set(id, await look(this.deps, blob, extension));
+    }
   }
 
   private knownDatatype(extension: string): void {
@@ -278,54 +342,18 @@ export class Datasets {
 
 async function* nothing(): AsyncIterable<Uint8Array> {}
 
+function withoutContent({ record: { name }, info, state }: DatasetFacts) {
+  const hasEnded = state === 'error' || state === 'discarded';
+  if (hasEnded) return datasetErrors('no-content', { name, reason: info || `its state is ${state}` });
+  return datasetErrors('not-ready', { name, state });
+}
+
+function noContent({ record: { name }, info }: DatasetFacts) {
+  return datasetErrors('no-content', { name, reason: info || 'its job wrote nothing' });
+}
+
 function existing(view: AccountView, id: string): DatasetRecord {
   const record = view.get('dataset', id);
   if (record === undefined) throw datasetErrors('not-found', { id });
   return record;
-}
-
-function deletion(record: DatasetRecord, purge: boolean): Draft[] {
-  const drafts: Draft[] = [];
-  if (!record.deleted) drafts.push({ type: 'dataset.updated', payload: { id: record.id, deleted: true } });
-  if (purge && !record.purged) drafts.push({ type: 'dataset.purged', payload: { id: record.id } });
-  return drafts;
-}
-
-/** The entries, or why not. */
-function bulkDrafts(view: AccountView, history: string, item: ItemRef, action: BulkOperation): Draft[] | string {
-  const record = view.get(item.kind, item.id);
-  if (record === undefined || record.history !== history) return 'It is not in this history.';
-  const change = (fields: JsonObject): Draft[] => [
-    { type: item.kind === 'dataset' ? 'dataset.updated' : 'collection.updated', payload: { id: item.id, ...fields } },
-  ];
-  const purged = 'purged' in record && record.purged;
-  switch (action.operation) {
-    case 'hide':
-      return change({ visible: false });
-    case 'unhide':
-      return change({ visible: true });
-    case 'delete':
-      return change({ deleted: true });
-    case 'undelete':
-      return purged ? 'It was purged and cannot be undeleted.' : change({ deleted: false });
-    case 'purge':
-      if (item.kind === 'dataset') return deletion(record as DatasetRecord, true);
-      return [
-        ...change({ deleted: true }),
-        ...('elements' in record ? record.elements : []).flatMap((element) => {
-          const dataset = element.kind === 'dataset' ? view.get('dataset', element.id) : undefined;
-          return dataset === undefined ? [] : deletion(dataset, true);
-        }),
-      ];
-    case 'change_datatype':
-      if (item.kind === 'collection') return 'The datatype of a collection cannot be changed as a whole.';
-      return purged ? 'It was purged.' : change({ extension: action.datatype });
-    case 'change_dbkey':
-      if (item.kind === 'collection') return 'The build of a collection cannot be changed as a whole.';
-      return purged ? 'It was purged.' : change({ genomeBuild: action.dbkey });
-    case 'add_tags':
-      return change({ tags: [...new Set([...(record.tags ?? []), ...action.tags])] });
-    case 'remove_tags':
-      return change({ tags: (record.tags ?? []).filter((tag) => !action.tags.includes(tag)) });
-  }
 }

@@ -1,13 +1,13 @@
 /** The datatypes as the rest of the node asks for them. Holds no state; one is enough for a process. */
-import type { Datatype, Datatypes } from './datatypes.js';
+import type { Datatype, Datatypes, InspectLimits } from './datatypes.js';
 import { DATATYPE_TABLE, type TableRow } from './datatypes-table.js';
-import { INSPECT_DEFAULTS, type InspectOptions, inspectFile } from './inspect.js';
+import { INSPECT_DEFAULTS, inspectFile } from './inspect.js';
 import { sniffFile } from './sniff.js';
 
 /** Not known yet: decided when the bytes are there. */
 const UNDECIDED = new Set(['', 'auto', '_sniff_']);
 
-export function createDatatypes(options: InspectOptions = INSPECT_DEFAULTS): Datatypes {
+export function createDatatypes(defaults: InspectLimits = INSPECT_DEFAULTS): Datatypes {
   const rows = new Map(DATATYPE_TABLE.map((row) => [row.extension, row]));
   const types = new Map(DATATYPE_TABLE.map((row) => [row.extension, datatype(row, rows)]));
   const all = [...types.values()].sort((a, b) => (a.extension < b.extension ? -1 : 1));
@@ -21,9 +21,9 @@ export function createDatatypes(options: InspectOptions = INSPECT_DEFAULTS): Dat
       return formats.some((format) => format === 'data' || kinds.includes(format.toLowerCase()));
     },
     sniff: sniffFile,
-    async inspect(file, extension) {
+    async inspect(file, extension, limits = defaults) {
       const decided = UNDECIDED.has(extension) ? await sniffFile(file) : extension;
-      return inspectFile(file, { extension: decided, lineage: lineage(decided.toLowerCase()) }, options);
+      return inspectFile(file, { extension: decided, lineage: lineage(decided.toLowerCase()) }, limits);
     },
   };
 }

@@ -17,6 +17,14 @@ export interface Datatype {
   edamData?: string;
 }
 
+/** How much of a file is counted; past it the size stands for the counts. */
+export interface InspectLimits {
+  /** Larger files are not counted. */
+  countedBytesMax: number;
+  /** The same for what a gzip file decompresses to: a small file may hold terabytes. */
+  decompressedBytesMax: number;
+}
+
 /** What looking at the bytes gave. */
 export interface Inspection {
   extension: string;
@@ -34,5 +42,5 @@ export interface Datatypes {
   /** Extension from the bytes: html, json, fasta, fastqsanger(.gz), bed, tabular, txt, else data. */
   sniff(file: string): Promise<string>;
   /** Peek, counts, columns and their types. `extension` `auto` or `_sniff_` sniffs first. */
-  inspect(file: string, extension: string): Promise<Inspection>;
+  inspect(file: string, extension: string, limits?: InspectLimits): Promise<Inspection>;
 }

@@ -10,6 +10,7 @@ import {
   type DatasetRecord,
   hidOf,
   type JobRecord,
+  metadataOf,
 } from '../../protocol/account/records.js';
 import type { JsonObject } from '../../protocol/log/entry.js';
 import { jobState, type LocalJobState } from '../jobs/job.js';
@@ -128,7 +129,7 @@ export function datasetFacts(view: AccountView, record: DatasetRecord, activity:
     genomeBuild: record.genomeBuild ?? '?',
     size: content?.size ?? 0,
     info: record.info ?? (job?.outcome?.message || content?.info || ''),
-    metadata: { ...content?.metadata, ...record.metadata },
+    metadata: metadataOf(content, record),
     job,
     deleted: record.purged || (record.deleted ?? false),
     purged: record.purged,

@@ -2,21 +2,16 @@
  * What the history shows of a file: its first lines, a few words, and the datatype's metadata. Counts stream through the
  * file once, with constant memory; what they cost is bounded, and past the bound the words give the size instead.
  */
+
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import type { JsonObject } from '../../protocol/log/entry.js';
-import type { Inspection } from './datatypes.js';
+import { replaceControlCharacters } from '../../protocol/runtime/text.js';
+import type { Inspection, InspectLimits } from './datatypes.js';
 import { isText, readGzipPrefix, readPrefix } from './sniff.js';
 
-export interface InspectOptions {
-  /** Larger files are not counted. */
-  countedBytesMax: number;
-  /** The same for what a gzip file decompresses to: a small file may hold terabytes. */
-  decompressedBytesMax: number;
-}
-
-export const INSPECT_DEFAULTS: InspectOptions = {
+export const INSPECT_DEFAULTS: InspectLimits = {
   countedBytesMax: 16 * 1024 ** 3,
   decompressedBytesMax: 1024 ** 3,
 };
@@ -43,7 +38,7 @@ export interface Kind {
   lineage: readonly string[];
 }
 
-export async function inspectFile(file: string, kind: Kind, options: InspectOptions): Promise<Inspection> {
+export async function inspectFile(file: string, kind: Kind, options: InspectLimits): Promise<Inspection> {
   const { size } = await stat(file);
   const { extension } = kind;
   if (size === 0) return { extension, state: 'empty', peek: '', blurb: 'empty', metadata: {} };
@@ -121,8 +116,7 @@ function peekOf(text: string): string {
 
 function printableLine(line: string): string {
   const short = [...line].slice(0, PEEK_LINE_CHARS).join('');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a peek holds no control characters but tabs
-  return short.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '?');
+  return replaceControlCharacters(short, '?', '\t\n');
 }
 
 /** Undefined when the file is larger than what is counted, or broken. */
@@ -130,7 +124,7 @@ async function countLines(
   file: string,
   zipped: boolean,
   size: number,
-  options: InspectOptions,
+  options: InspectLimits,
 ): Promise<Counts | undefined> {
   if (size > options.countedBytesMax) return undefined;
   const source = createReadStream(file, { highWaterMark: 256 * 1024 });

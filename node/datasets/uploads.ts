@@ -229,6 +229,9 @@ export class Uploads implements Part {
   /** In TUS a failure is a status and a text; the client shows the text. */
   private async explain(error: Error | TusError): Promise<TusError | undefined> {
     if (isDomainError(error)) return { status_code: statusOf(error), body: `${describeError(error)}\n` };
+    if ('status_code' in error && error.status_code === 413) {
+      return this.explain(uploadErrors('too-large', { max: this.options.sizeMaxBytes }));
+    }
     if ('status_code' in error && error.status_code < 500) return undefined;
     const free = await this.freeBytes().catch(() => Number.POSITIVE_INFINITY);
     if (free < Math.max(this.options.minFreeBytes, 1)) return this.explain(uploadErrors('no-space', { free }));

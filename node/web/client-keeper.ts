@@ -6,6 +6,7 @@
  *                      → waiting (it failed; tried again later, less and less often) → fetching
  */
 import { join } from 'node:path';
+import { inBytes, inTime } from '../../protocol/runtime/amounts.js';
 import {
   CLIENT_ASSET,
   type ClientProgress,
@@ -19,10 +20,11 @@ import { type Clock, sleep } from '../../protocol/runtime/clock.js';
 import { describeError, isDomainError } from '../../protocol/runtime/errors.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
+import { Pace } from '../../protocol/runtime/pace.js';
 
 export type ClientState =
   | { is: 'looking' }
-  | { is: 'fetching'; step: ClientProgress['step']; bytes: number }
+  | ({ is: 'fetching' } & ClientProgress)
   | { is: 'waiting'; problem: string; nextTryMs: number }
   | { is: 'ready'; folder: string };
 
@@ -42,10 +44,13 @@ export interface ClientKeeperOptions {
 
 const FIRST_RETRY_MS = 15_000;
 const RETRY_MS_MAX = 10 * 60_000;
+const TELL_EVERY_MS = 3000;
 
 export class ClientKeeper implements Part {
   private current: ClientState = { is: 'looking' };
   private readonly background: Background;
+  private readonly pace = new Pace();
+  private toldAt = 0;
 
   constructor(
     private readonly deps: ClientKeeperDeps,
@@ -100,7 +105,7 @@ export class ClientKeeper implements Part {
     let unwritable: unknown;
     for (const folder of this.options.own) {
       try {
-        await fetch({ folder, signal, onProgress: ({ step, bytes }) => this.become({ is: 'fetching', step, bytes }) });
+        await fetch({ folder, signal, onProgress: (progress) => this.onProgress(progress) });
         return folder;
       } catch (error) {
         // A package installed by another user; the data folder is ours.
@@ -109,6 +114,27 @@ export class ClientKeeper implements Part {
       }
     }
     throw unwritable;
+  }
+
+  /** Into the log now and then, with rate and estimate; npm itself does not say how far it is. */
+  private onProgress(progress: ClientProgress): void {
+    const isNewStep = this.current.is !== 'fetching' || this.current.step !== progress.step;
+    this.become({ is: 'fetching', ...progress });
+    if (progress.step !== 'unpack') return;
+    const now = this.deps.clock.monotonic();
+    this.pace.record(now, progress.bytes);
+    if (!isNewStep && now - this.toldAt < TELL_EVERY_MS) return;
+    this.toldAt = now;
+    const { bytes, bytesTotal } = progress;
+    const rate = this.pace.perSecond();
+    this.deps.log.info(
+      {
+        done: bytesTotal > 0 ? `${inBytes(bytes)} of ${inBytes(bytesTotal)}` : inBytes(bytes),
+        ...(rate === undefined ? {} : { rate: `${inBytes(rate)}/s` }),
+        ...(rate === undefined || bytesTotal <= bytes ? {} : { left: inTime(((bytesTotal - bytes) * 1000) / rate) }),
+      },
+      'unpacking the Galaxy web client',
+    );
   }
 
   private become(state: ClientState): void {

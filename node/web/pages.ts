@@ -16,13 +16,14 @@ export interface ClientPage {
 }
 
 export const FOLLOW_SCRIPT = '/static/galaxy-node/follow.js';
+export const UPLOADS_SCRIPT = '/static/galaxy-node/uploads.js';
 
 /** The one page of every client route. The client reads its root from the `index` link. */
 export function clientPage({ title, options, scripts = [], network }: ClientPage): string {
   const config = embedJson({ options, bootstrapped: {}, form_input_auto_focus: false });
   const asset = (name: string) => `/static/dist/${name}?v=${CLIENT_ASSET.version}`;
   const started = network === undefined ? '' : `<script>window.galaxyNetwork=${embedJson(network)};</script>`;
-  const paths = network === undefined ? scripts : [FOLLOW_SCRIPT, ...scripts];
+  const paths = [...(network === undefined ? [] : [FOLLOW_SCRIPT]), UPLOADS_SCRIPT, ...scripts];
   const extra = started + paths.map((path) => `<script src="${escapeHtml(path)}"></script>`).join('');
   return `<!DOCTYPE html>
 <html lang="en">

@@ -5,13 +5,14 @@
 import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { inBytes } from '../../protocol/runtime/amounts.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import type { Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import { packageRoot } from '../../protocol/runtime/package.js';
 import type { NodeOptions } from '../options.js';
 import { ClientKeeper, type ClientKeeperDeps, type ClientState, ownClientFolders } from './client-keeper.js';
-import { clientPage, FOLLOW_SCRIPT, type Waiting, waitingPage, welcomePage } from './pages.js';
+import { clientPage, FOLLOW_SCRIPT, UPLOADS_SCRIPT, type Waiting, waitingPage, welcomePage } from './pages.js';
 
 export interface WebDeps {
   clock: Clock;
@@ -51,6 +52,7 @@ const DAY_MS = 24 * 3_600_000;
 /** Path → file, of the node's own scripts and their styles. */
 const VERSIONED = {
   [FOLLOW_SCRIPT]: 'follow.js',
+  [UPLOADS_SCRIPT]: 'uploads.js',
   '/static/galaxy-node/again.js': 'again.js',
   '/static/galaxy-node/node.js': 'node/node.js',
   '/static/galaxy-node/node.css': 'node/node.css',
@@ -186,8 +188,8 @@ function waitingFor(state: Exclude<ClientState, { is: 'ready' }>): Waiting {
     case 'looking':
       return { what: 'It is being looked for.' };
     case 'fetching': {
-      const megabytes = Math.round(state.bytes / 2 ** 20);
-      const unpacking = state.step === 'unpack' ? `It is being unpacked (${megabytes} MB so far).` : undefined;
+      const all = state.bytesTotal > 0 ? ` of ${inBytes(state.bytesTotal)}` : '';
+      const unpacking = state.step === 'unpack' ? `It is being unpacked (${inBytes(state.bytes)}${all}).` : undefined;
       return { what: unpacking ?? 'It is being fetched with npm (13 MB).' };
     }
     case 'waiting':

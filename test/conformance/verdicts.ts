@@ -12,6 +12,8 @@ export interface KnownVerdicts {
   tests: Verdicts;
   /** Tests that pass against a server that answers `{}` to everything, too: they prove nothing. */
   vacuous: string[];
+  /** Tests whose verdict says nothing of the node, and why: neither lost nor gained, and no `--update` touches them. */
+  unsteady: Record<string, string>;
 }
 
 export interface Comparison {
@@ -57,13 +59,14 @@ export function moduleOf(id: string): string {
   return id.split(/[.:]/, 1)[0] ?? id;
 }
 
-export function compareVerdicts(known: Verdicts, now: Verdicts): Comparison {
-  const passedBefore = Object.keys(known).filter((id) => known[id] === 'passed');
+export function compareVerdicts(known: Verdicts, now: Verdicts, unsteady: readonly string[] = []): Comparison {
+  const counts = (id: string) => !unsteady.includes(id);
+  const passedBefore = Object.keys(known).filter((id) => known[id] === 'passed' && counts(id));
   return {
     lost: passedBefore.filter((id) => now[id] !== 'passed').sort(),
     kept: passedBefore.filter((id) => now[id] === 'passed').sort(),
     gained: Object.keys(now)
-      .filter((id) => now[id] === 'passed' && known[id] !== 'passed')
+      .filter((id) => now[id] === 'passed' && known[id] !== 'passed' && counts(id))
       .sort(),
   };
 }
@@ -91,6 +94,9 @@ export function countByModule(verdicts: Verdicts, vacuous: readonly string[]): M
 
 /** Keys in order, so that a change of the file shows what changed. */
 export function renderKnown(known: KnownVerdicts): string {
-  const tests = Object.fromEntries(Object.entries(known.tests).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return `${JSON.stringify({ bioblend: known.bioblend, tests, vacuous: [...known.vacuous].sort() }, null, 2)}\n`;
+  const sorted = <T>(values: Record<string, T>) =>
+    Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const { bioblend, tests, vacuous, unsteady } = known;
+  const rendered = { bioblend, tests: sorted(tests), vacuous: [...vacuous].sort(), unsteady: sorted(unsteady) };
+  return `${JSON.stringify(rendered, null, 2)}\n`;
 }

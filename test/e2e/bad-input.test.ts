@@ -317,7 +317,10 @@ describe('over HTTP', () => {
     const none = '0123456789abcdef';
     const typed = { 'content-type': 'application/json', origin: url };
     const post = (json: unknown, headers = {}) => ({ method: 'POST', headers: { ...typed, ...headers }, json });
-    const announced = (bytes: number) => ({ method: 'POST', headers: { ...typed, 'content-length': String(bytes) } });
+    const upload = (bytes: number | string) => ({
+      method: 'POST',
+      headers: { ...typed, 'tus-resumable': '1.0.0', 'upload-length': String(bytes) },
+    });
     const text = (body: string) => ({ method: 'POST', headers: typed, body: Buffer.from(body) });
     const cases: [string, string, Parameters<Visitor['fetch']>[1], number, number][] = [
       ['JSON that breaks off', '/api/histories', text('{"name": "x"'), 400, 400008],
@@ -334,8 +337,9 @@ describe('over HTTP', () => {
       ['an unknown tool', '/api/tools', post({ history_id: history, tool_id: 'none', inputs: {} }), 404, 404001],
       ['a resource that is not there', '/api/nonsense', {}, 404, 404001],
       ['a query that is no number', '/api/histories?limit=many', {}, 400, 400008],
-      // Announced and not sent: whoever is refused while sending sees a broken connection as often as the answer.
-      ['too much in one request', '/api/histories', announced(17 * 2 ** 20), 413, 413001],
+      ['too much in one request', '/api/histories', post({ name: 'x'.repeat(17 * 2 ** 20) }), 413, 413001],
+      ['an upload that is too large', '/api/upload/resumable_upload', upload(2 ** 50), 413, 413001],
+      ['an upload without its length', '/api/upload/resumable_upload', upload(''), 400, 400008],
       ['another site’s request', '/api/histories', post({ name: 'x' }, { origin: 'http://a.example' }), 403, 403002],
     ];
     const wrong: string[] = [];

@@ -26,6 +26,26 @@ const item = (hid: number, state?: string): Locator =>
 const historyName = () => browser.page.locator('[data-description="name display"]');
 const signedInAs = (name: string) => browser.page.locator('#user', { hasText: name });
 
+/** A field of the tab "Edit". */
+const field = (name: string) =>
+  browser.page.locator(`#${name} input, #${name} textarea, input#${name}, textarea#${name}`).first();
+
+async function saved(button: string): Promise<object> {
+  const answer = await browser.answerTo(/^\/dataset\/set_edit$/, 'PUT', () =>
+    browser.page.locator(button).first().click(),
+  );
+  return (await answer.json()) as object;
+}
+
+/** In the list of datatypes, which is searched by typing. */
+async function chooseDatatype(extension: string): Promise<void> {
+  const { page } = browser;
+  await page.locator('.tab-pane.active .multiselect').first().click();
+  await page.keyboard.type(extension);
+  await page.locator('.tab-pane.active .multiselect__option--highlight', { hasText: extension }).first().waitFor();
+  await page.keyboard.press('Enter');
+}
+
 let failed: string | undefined;
 /** The steps are one user's way: after one that failed the others are not waited for. */
 function it(name: string, work: () => unknown): void {
@@ -168,12 +188,58 @@ describe('the web client', () => {
     expect(await page.evaluate('document.body.innerText')).not.toContain('[object Object]');
   });
 
+  it('changes name, info and datatype of a dataset by its tab "Edit", and the history shows them', async () => {
+    const { page } = browser;
+    await item(2).locator('.content-title').click();
+    await item(2).locator('.edit-btn').click();
+    await page.locator('#dataset-attributes-default-save').waitFor();
+    await field('name').fill('Genes of the phage');
+    await field('info').fill('copied from the paper');
+    await field('annotation').fill('check the third one');
+    await browser.screenshot('11-edit');
+    expect(await saved('#dataset-attributes-default-save')).toEqual({
+      message: 'Attributes updated.',
+      status: 'success',
+    });
+    await page.locator('.dataset-attributes-alert', { hasText: 'Attributes updated.' }).waitFor();
+    await item(2).getByText('Genes of the phage').waitFor();
+    await item(2).getByText('copied from the paper').waitFor();
+    await browser.screenshot('12-edited');
+    // What a person is told of a wish that cannot be had.
+    await field('name').fill(' ');
+    expect(await saved('#dataset-attributes-default-save')).toMatchObject({ status: 'danger' });
+    await page.locator('.dataset-attributes-alert', { hasText: 'name must not be empty' }).waitFor();
+
+    await page.locator('.dataset-edit-datatype-tab').click();
+    await chooseDatatype('txt');
+    expect(await saved('.tab-pane.active button:has-text("Save")')).toMatchObject({ status: 'success' });
+    await item(2).locator('.datatype', { hasText: 'txt' }).waitFor();
+    await browser.screenshot('13-datatypes');
+    // The client opens the page anew when it hears of the change: at a moment of its own, so we do.
+    await page.goto(page.url());
+    await page.locator('.dataset-edit-datatype-tab').click();
+    const detected = await saved('#dataset-attributes-autodetect-datatype');
+    expect(detected).toEqual({ message: 'The type was detected and changed to tabular.', status: 'success' });
+    await item(2).locator('.datatype', { hasText: 'tabular' }).waitFor();
+    await browser.screenshot('14-detected');
+    const told = await page.evaluate<object>(
+      `fetch('/api/datasets/' + location.pathname.split('/')[2]).then((answer) => answer.json())`,
+    );
+    expect(told).toMatchObject({
+      name: 'Genes of the phage',
+      misc_info: 'copied from the paper',
+      annotation: 'check the third one',
+      extension: 'tabular',
+      metadata_columns: 3,
+    });
+  });
+
   it('signs out, and in again with the public name', async () => {
     const { page } = browser;
     await page.click('#user a');
     await page.getByText('Sign Out').click();
     await page.locator('input[name=login]').waitFor();
-    await browser.screenshot('11-signed-out');
+    await browser.screenshot('15-signed-out');
     await page.fill('input[name=login]', USER.username);
     await page.fill('input[name=password]', USER.password);
     const answer = await browser.answerTo(/^\/user\/login$/, 'POST', () => page.click('button[name=login]'));
@@ -181,7 +247,7 @@ describe('the web client', () => {
     await signedInAs(USER.username).waitFor();
     await historyName().filter({ hasText: 'Phage lambda' }).waitFor();
     await item(3, 'ok').waitFor();
-    await browser.screenshot('12-signed-in-again');
+    await browser.screenshot('16-signed-in-again');
   });
 
   it('met no error in its pages and no failed response on the whole way', () => {

@@ -109,7 +109,7 @@
       const status = answer?.ok ? await answer.json().catch(() => {}) : undefined;
       const waiting = status?.waitingElsewhere ?? [];
       const words = waiting.map(
-        ({ name, changes }) => `${counted(changes)} ${changes === 1 ? 'waits' : 'wait'} at ${name} until it is back.`,
+        ({ name, changes, what }) => `${what} ${changes === 1 ? 'waits' : 'wait'} at ${name} until it is back.`,
       );
       if (lost > 0) words.unshift(`${counted(lost)} may not have been saved: please look again.`);
       if (telling && !following) {

@@ -8,7 +8,8 @@ import { openSealer } from '../../../node/accounts/api-keys.js';
 import { LocalDirectory } from '../../../node/accounts/local-directory.js';
 import { LocalLeases } from '../../../node/accounts/local-leases.js';
 import type { ApiDeps } from '../../../node/api/context.js';
-import { type ApiServer, type ApiServerOptions, createApiServer } from '../../../node/api/server.js';
+import type { ApiServerOptions } from '../../../node/api/route-file.js';
+import { type ApiServer, createApiServer } from '../../../node/api/server.js';
 import type { Datatype, Datatypes } from '../../../node/datasets/datatypes.js';
 import { NODE_OPTIONS, type NodeOptions } from '../../../node/options.js';
 import { createWeb } from '../../../node/web/web.js';
@@ -180,6 +181,7 @@ const fewDatatypes: Datatypes = {
 /** Keeps cookies and says where it comes from, as a browser does. */
 export class Browser {
   readonly cookies = new Map<string, string>();
+  private readonly paths = new Map<string, string>();
 
   constructor(private readonly inject: Door['inject']) {}
 
@@ -192,15 +194,21 @@ export class Browser {
         accept: 'text/html',
         'sec-fetch-site': 'same-origin',
         ...(method === 'GET' || method === 'HEAD' ? {} : { origin: ORIGIN }),
-        cookie: [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+        cookie: this.cookiesFor(String(options.url ?? '/')),
         ...options.headers,
       },
     });
-    for (const { name, value } of answer.cookies) {
+    for (const { name, value, path } of answer.cookies) {
       if (value === '') this.cookies.delete(name);
       else this.cookies.set(name, value);
+      this.paths.set(name, path ?? '/');
     }
     return answer;
+  }
+
+  private cookiesFor(url: string): string {
+    const sent = [...this.cookies].filter(([name]) => url.startsWith(this.paths.get(name) ?? '/'));
+    return sent.map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
   get(url: string): Promise<LightMyRequestResponse> {

@@ -40,14 +40,14 @@ describe('an API key', () => {
   });
 
   it('is not stored as such: log and store hold its hash and a sealed copy', async () => {
-    const key = await door.accounts.createKey(adaId);
+    const key = await door.accounts.keys.create(adaId);
     const records = [...(await door.accounts.viewOf(adaId)).list('key')];
     expect(records).toHaveLength(1);
     expect(JSON.stringify(records)).not.toContain(key.slice(16));
   });
 
   it('does not hold when only the directory knows that it was revoked, nor do sign-ins from before a password', async () => {
-    const [gone, good] = [await door.accounts.createKey(adaId), await door.accounts.createKey(adaId)];
+    const [gone, good] = [await door.accounts.keys.create(adaId), await door.accounts.keys.create(adaId)];
     for (const key of [gone, good]) expect((await get('/api/whoami', { 'x-api-key': key })).statusCode).toBe(200);
     const sessionsNotBefore = door.clock.now() + 1;
     const asked: string[][] = [];
@@ -63,14 +63,14 @@ describe('an API key', () => {
       [hashApiKey(gone), hashApiKey(good)].sort(),
       [hashApiKey(good)],
     ]);
-    expect(await door.accounts.accountOfKey(gone)).toBeUndefined();
-    expect((await door.accounts.accountOfKey(good))?.account).toBe(adaId);
+    expect(await door.accounts.keys.accountOf(gone)).toBeUndefined();
+    expect((await door.accounts.keys.accountOf(good))?.account).toBe(adaId);
     expect(await door.accounts.sessionOf(token)).toBeUndefined();
     expect((await door.accounts.record(adaId)).sessionsNotBefore).toBe(sessionsNotBefore);
   });
 
   it('does not hold after it was revoked, also when it was in use', async () => {
-    const key = await door.accounts.createKey(adaId);
+    const key = await door.accounts.keys.create(adaId);
     const headers = { 'x-api-key': key };
     expect((await get('/api/whoami', headers)).statusCode).toBe(200);
     expect((await door.inject({ method: 'DELETE', url: `/api/users/${adaId}/api_key`, headers })).statusCode).toBe(204);
@@ -87,7 +87,7 @@ describe('an API key', () => {
   });
 
   it('of a deleted account does not hold until the account is back', async () => {
-    const headers = { 'x-api-key': await door.accounts.createKey(adaId) };
+    const headers = { 'x-api-key': await door.accounts.keys.create(adaId) };
     const gone = await door.inject({ method: 'DELETE', url: `/api/users/${adaId}`, headers: asMaster });
     expect(gone.json()).toMatchObject({ email: ada.email, deleted: true });
     expect((await get('/api/whoami', headers)).statusCode).toBe(401);
@@ -97,7 +97,7 @@ describe('an API key', () => {
   });
 
   it('needs no origin: scripts have none', async () => {
-    const headers = { 'x-api-key': await door.accounts.createKey(adaId), origin: 'https://notebook.example' };
+    const headers = { 'x-api-key': await door.accounts.keys.create(adaId), origin: 'https://notebook.example' };
     expect((await post('/api/users/current/api_key', headers)).statusCode).toBe(200);
   });
 });
@@ -146,7 +146,7 @@ describe('the master key', () => {
   });
 
   it('appears in no line of the log, nor does any other key or password', async () => {
-    const key = await door.accounts.createKey(adaId);
+    const key = await door.accounts.keys.create(adaId);
     await get(`/api/whoami?key=${key}`);
     await get(`/api/nonsense?a=1&key=${MASTER_KEY}`);
     await get('/api/authenticate/baseauth', basic('ada', ada.password));
@@ -158,7 +158,7 @@ describe('the master key', () => {
 
 describe('who may do what', () => {
   it('an ordinary user sees and changes herself only', async () => {
-    const headers = { 'x-api-key': await door.accounts.createKey(adaId) };
+    const headers = { 'x-api-key': await door.accounts.keys.create(adaId) };
     expect((await get('/api/users', headers)).json().map((user: { id: string }) => user.id)).toEqual([adaId]);
     expect((await get('/api/users?f_any=bob', headers)).json()).toEqual([]);
     for (const path of ['', '/api_key', '/usage', '/information/inputs', '/password/inputs']) {
@@ -182,7 +182,7 @@ describe('who may do what', () => {
   });
 
   it('admin rights are this node’s own and can be taken back', async () => {
-    const headers = { 'x-api-key': await door.accounts.createKey(adaId) };
+    const headers = { 'x-api-key': await door.accounts.keys.create(adaId) };
     await door.accounts.grantAdmin(adaId);
     expect((await get('/api/users/current', headers)).json().is_admin).toBe(true);
     expect((await get('/api/users?f_email=BOB', headers)).json()).toHaveLength(1);
@@ -201,7 +201,7 @@ describe('who may do what', () => {
 describe('what the client keeps with a user', () => {
   let headers: Record<string, string>;
   beforeEach(async () => {
-    headers = { 'x-api-key': await door.accounts.createKey(adaId) };
+    headers = { 'x-api-key': await door.accounts.keys.create(adaId) };
   });
   const put = (url: string, payload?: object) =>
     door.inject({ method: 'PUT', url, headers, ...(payload ? { payload } : {}) });

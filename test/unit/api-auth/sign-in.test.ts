@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { homeErrors } from '../../../node/accounts/homes.js';
+import { homeErrors } from '../../../node/accounts/home-errors.js';
 import { makeClientFolder } from '../web/client-folder.js';
 import { type Door, openDoor } from './door.js';
 
@@ -204,7 +204,7 @@ describe('requests that another site makes her browser send', () => {
     const answer = await browser.send({ method: 'POST', url: `/api/users/${id}/api_key`, headers });
     expect(answer.statusCode).toBe(403);
     expect(answer.json().err_code).toBe(403002);
-    expect(await door.accounts.keyOf(id)).toBeUndefined();
+    expect(await door.accounts.keys.newest(id)).toBeUndefined();
   });
 
   it('are refused by Sec-Fetch-Site alone, and for Galaxy’s GETs that change something', async () => {
@@ -277,7 +277,7 @@ describe('in a network', () => {
     const networked = await openDoor({ clientFolder: client, server: { whenHere, networkUrl: () => network } });
     const browser = networked.browser();
     await browser.signUp(ada);
-    const key = await networked.accounts.createKey((await browser.get('/api/users/current')).json().id);
+    const key = await networked.accounts.keys.create((await browser.get('/api/users/current')).json().id);
     moved = true;
     const headers = { 'x-api-key': key };
     const program = await networked.inject({ method: 'GET', url: '/api/whoami', headers });

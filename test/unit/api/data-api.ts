@@ -311,12 +311,60 @@ export interface TestApi {
   anonymous: TestUser;
 }
 
+/** What tests read of answers, by name: one object, or a list of them. What an answer really holds, each test asserts. */
+export interface Body extends Array<Body> {
+  // Known without a look at the length.
+  0: Body;
+  1: Body;
+  2: Body;
+  archived: boolean;
+  attribute_inputs: Body;
+  ck_data: string;
+  conversion_inputs: Body;
+  datatype_inputs: Body;
+  default_panel_view: string;
+  deleted: boolean;
+  elements: Body;
+  elems: Body;
+  err_code: number;
+  err_msg: string;
+  file_ext: string;
+  file_size: number;
+  genome_build: string;
+  hid: number;
+  id: string;
+  item_data: string;
+  jobs: Body;
+  label: string;
+  message: string;
+  metadata_columns: number;
+  name: string;
+  object: Body;
+  options: [string, string][];
+  outputs: Body;
+  parameters: Body;
+  peek: string;
+  permission_inputs: Body;
+  size: number;
+  slug: string;
+  state: string;
+  state_inputs: Body;
+  status: string;
+  success_count: number;
+  tags: string[];
+  truncated: boolean;
+  update_time: string;
+  url: string;
+  value: string;
+  visible: boolean;
+}
+
 export interface Answer {
   status: number;
   headers: Record<string, string | string[] | number | undefined>;
   text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers as clients do
-  body: any;
+  /** The JSON of it. */
+  body: Body;
 }
 
 export interface TestUser {
@@ -333,7 +381,10 @@ export interface TestUser {
 
 const opened: { stop(): Promise<void> }[] = [];
 
-export async function openTestApi(change: Partial<NodeOptions> = {}): Promise<TestApi> {
+export async function openTestApi(
+  change: Partial<NodeOptions> = {},
+  datatypes: Datatypes = fakeDatatypes,
+): Promise<TestApi> {
   const folder = await mkdtemp(join(tmpdir(), 'data-api-'));
   const defaults = Object.fromEntries(Object.entries(NODE_OPTIONS).map(([name, spec]) => [name, spec.default]));
   const options = {
@@ -353,7 +404,7 @@ export async function openTestApi(change: Partial<NodeOptions> = {}): Promise<Te
   const clock = systemClock;
   const activity = new LocalJobActivity({ jobs, clock });
   const histories = new Histories({ log, ids, clock, activity });
-  const datasets = new Datasets({ log, ids, clock, activity, jobs, blobs, datatypes: fakeDatatypes });
+  const datasets = new Datasets({ log, ids, clock, activity, jobs, blobs, datatypes });
   const collections = new Collections({ log, ids, clock, activity });
   const disk = { free: 10 ** 12 };
   const uploads = lifecycle.add(
@@ -376,7 +427,7 @@ export async function openTestApi(change: Partial<NodeOptions> = {}): Promise<Te
       datasets,
       collections,
       uploads,
-      datatypes: fakeDatatypes,
+      datatypes,
       toolbox: fakeToolbox([fakeTool('cat1'), fakeTool('Show beginning1'), fakeTool('shed/repos/x/tool/1.0')]),
       jobs,
       blobs,
@@ -453,7 +504,7 @@ export async function openTestApi(change: Partial<NodeOptions> = {}): Promise<Te
       const view = await accounts.viewOf(account);
       for (const { id } of [...view.list('history')]) await histories.delete(account, id, { purge: true });
       if (admin) await accounts.grantAdmin(account);
-      return caller(account, await accounts.createKey(account));
+      return caller(account, await accounts.keys.create(account));
     },
   };
 }

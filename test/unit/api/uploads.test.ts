@@ -116,8 +116,25 @@ it('an upload without metadata, as tuspy sends it, is taken', async () => {
 
 it('a file over the limit is refused before its first byte', async () => {
   const { ana, create } = await listening({ 'uploads.sizeMaxBytes': 1000 });
-  expect((await create(ana, 1001)).status).toBe(413);
+  const refused = await create(ana, 1001);
+  expect([refused.status, refused.headers.get('tus-resumable')]).toEqual([413, '1.0.0']);
+  expect(await refused.json()).toEqual({
+    err_msg: expect.stringContaining('The file is larger than this node takes (1000 bytes).'),
+    err_code: 413001,
+  });
   expect((await create(ana, 1000)).status).toBe(201);
+});
+
+it('what the protocol refuses has Galaxy’s shape as well, and HEAD no body', async () => {
+  const { ana, send, create } = await listening();
+  const location = (await create(ana, 10)).headers.get('location') ?? '';
+  const wrongOffset = { 'upload-offset': '5', 'content-type': 'application/offset+octet-stream' };
+  const refused = await send(ana, 'PATCH', location, wrongOffset, Buffer.from('x'));
+  expect([refused.status, await refused.json()]).toEqual([409, { err_msg: expect.any(String), err_code: 409001 }]);
+  const noLength = await send(ana, 'POST', TUS, {});
+  expect([noLength.status, ((await noLength.json()) as { err_code: number }).err_code]).toEqual([400, 400008]);
+  const head = await send(ana, 'HEAD', `${TUS}/${'0'.repeat(32)}`, {});
+  expect([head.status, await head.text()]).toEqual([404, '']);
 });
 
 it('a full disk refuses uploads in words, keeps what was there, and goes on when there is space', async () => {
@@ -127,7 +144,11 @@ it('a full disk refuses uploads in words, keeps what was there, and goes on when
   disk.free = 100;
   const refused = await create(ana, 10);
   expect(refused.status).toBe(507);
-  expect(await refused.text()).toContain('too full for this upload (100 bytes free)');
+  expect(refused.headers.get('content-type')).toMatch(/^application\/json/);
+  expect(await refused.json()).toEqual({
+    err_msg: expect.stringContaining('too full for this upload (100 bytes free)'),
+    err_code: 507001,
+  });
   expect((await patch(ana, location, 5, Buffer.from('56789'))).status).toBe(507);
   const boundary = 'xx';
   const form = multipart(

@@ -88,9 +88,11 @@ function drawSafety({ copies, network: joined, waitingElsewhere }) {
   );
   show('waiting', waitingElsewhere.length > 0);
   fill('waiting', waitingElsewhere, () =>
-    waitingElsewhere.map(({ name, changes }) =>
-      make('li', [dot('wait'), `${counted(changes, 'change')} wait at ${name} and come when it is back.`]),
-    ),
+    waitingElsewhere.map(({ name, changes, what }) => {
+      const verbs = changes === 1 ? 'waits at' : 'wait at';
+      const comes = changes === 1 ? 'comes' : 'come';
+      return make('li', [dot('wait'), `${what} ${verbs} ${name} and ${comes} when it is back.`]);
+    }),
   );
 }
 
