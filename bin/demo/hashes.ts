@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
+const ASIDE = /\/(tmp|partial|quarantine)(\/|$)/;
+
 export async function sha256OfFile(file: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
@@ -25,17 +27,13 @@ export async function removeBlob(dataFolder: string, sha256: string): Promise<vo
     if ((await sha256OfFile(path)) === sha256) await rm(path, { force: true });
 }
 
-async function blobFiles(dataFolder: string): Promise<string[]> {
+/** What is still on its way in, or was put aside, counts with `unfinished` only. */
+export async function blobFiles(dataFolder: string, { unfinished = false } = {}): Promise<string[]> {
   const blobs = join(dataFolder, 'blobs');
   const entries = await readdir(blobs, { recursive: true, withFileTypes: true });
-  return (
-    entries
-      // What is still on its way in does not count.
-      .filter(
-        (entry) => entry.isFile() && !/\/(tmp|partial|quarantine)(\/|$)/.test(entry.parentPath.slice(blobs.length)),
-      )
-      .map((entry) => join(entry.parentPath, entry.name))
-  );
+  return entries
+    .filter((entry) => entry.isFile() && (unfinished || !ASIDE.test(entry.parentPath.slice(blobs.length))))
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 /** Random bytes: nothing can deduplicate or compress them away. */

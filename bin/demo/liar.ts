@@ -16,6 +16,7 @@ import { systemRandom as random } from '../../protocol/runtime/random.js';
 import { openStore } from '../../protocol/runtime/store.js';
 import { openGate } from '../../protocol/trust/gater.js';
 import { openNodeKey } from '../../protocol/trust/identity.js';
+import { pause } from './waits.js';
 
 /** Anything above is a piece of a chunk, not a message. */
 const PIECE_BYTES_MIN = 16 * 1024;
@@ -26,6 +27,7 @@ export class Liar {
   lies = 0;
 
   private constructor(
+    readonly peerId: string,
     private readonly host: Host,
     private readonly close: () => Promise<void>,
   ) {}
@@ -47,7 +49,7 @@ export class Liar {
       { key, gate: openGate, log, clock },
       { listen, announce: [], gossip: false, dht: true },
     );
-    const liar = new Liar(host, async () => {
+    const liar = new Liar(key.peerId, host, async () => {
       await host.stop();
       await blobs.stop?.();
       await store.close();
@@ -73,7 +75,7 @@ export class Liar {
         return;
       } catch (error) {
         if (limit.aborted) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 250));
+        await pause(250);
       }
     }
   }

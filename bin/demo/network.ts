@@ -1,7 +1,9 @@
 /** A coordinator and nodes as processes of their own, each with its own folder and loopback address; for people and for the story. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { callControl } from '../../protocol/runtime/control.js';
 import { type Program, type Ready, runProgram, runToEnd } from './processes.js';
+import { within } from './waits.js';
 
 export interface Place {
   name: string;
@@ -15,6 +17,8 @@ export const PLACES = {
   freiburg: { name: 'University of Freiburg', at: '47.99,7.85', address: '127.0.1.12' },
   melbourne: { name: 'University of Melbourne', at: '-37.81,144.96', address: '127.0.1.13' },
 } as const satisfies Record<string, Place>;
+
+const LOGS = 'logs';
 
 export const COORDINATOR_ADDRESS = '127.0.1.1';
 /** Visitors from here are near Stockholm, by the coordinator's own table. */
@@ -31,6 +35,29 @@ export interface DemoOptions {
   nodeArguments?: readonly string[];
 }
 
+/** Of `galaxy-node status`: what the story looks at. */
+export interface NodeStatus {
+  network: { registered: boolean; problem: string | null } | null;
+  peers: { name: string; connected: boolean }[];
+  copies: {
+    accepted: { objects: number; bytes: number };
+    atRisk: { objects: number; bytes: number };
+    logEntriesAtRisk: number;
+  };
+  drain: { say: string | null } | null;
+  addresses: string[];
+  fetched: { dht: number };
+}
+
+/** Of `galaxy-coordinator peers`. */
+export interface ListedPeer {
+  name: string;
+  peerId: string;
+  state: string;
+  presence: string;
+  atRiskBytes: number;
+}
+
 export class RunningNode {
   constructor(
     readonly place: Place,
@@ -41,6 +68,11 @@ export class RunningNode {
 
   command(...args: string[]): Promise<Record<string, unknown>> {
     return commandJson('galaxy-node', [...args, '--data', this.folder]);
+  }
+
+  /** What `galaxy-node status --json` prints, without a process for each look. */
+  async status(): Promise<NodeStatus> {
+    return (await callControl(this.folder, 'status', {})) as NodeStatus;
   }
 }
 
@@ -69,11 +101,17 @@ export async function commandJson(
 
 export class DemoNetwork {
   coordinator: Program | undefined;
+  private announced: Ready | undefined;
   networkUrl = '';
   readonly nodes = new Map<string, RunningNode>();
 
   constructor(private readonly options: DemoOptions) {
-    mkdirSync(options.folder, { recursive: true });
+    mkdirSync(join(options.folder, LOGS), { recursive: true });
+  }
+
+  /** What a process logs stays with the data. */
+  private logOf(id: string): { logFile: string } {
+    return { logFile: join(this.options.folder, LOGS, `${id}.log`) };
   }
 
   folderOf(name: string): string {
@@ -84,19 +122,24 @@ export class DemoNetwork {
     const port = this.networkUrl === '' ? this.options.port : Number(new URL(this.networkUrl).port);
     const listen = (option: string) =>
       `${option}=["/ip4/${COORDINATOR_ADDRESS}/tcp/${this.coordinatorPorts[option] ?? 0}"]`;
-    this.coordinator = runProgram('galaxy-coordinator', [
-      'start',
-      '--init',
-      '--json',
-      ...['--data', this.folderOf('coordinator')],
-      ...['--network', 'demo'],
-      ...['--listen', `${COORDINATOR_ADDRESS}:${port}`],
-      ...['--log-level', this.options.logLevel],
-      ...['--set', listen('lobby.listen'), '--set', listen('network.listen')],
-      ...['--set', `locations=${JSON.stringify({ [STOCKHOLM.network]: STOCKHOLM.at })}`],
-      ...more,
-    ]);
+    this.coordinator = runProgram(
+      'galaxy-coordinator',
+      [
+        'start',
+        '--init',
+        '--json',
+        ...['--data', this.folderOf('coordinator')],
+        ...['--network', 'demo'],
+        ...['--listen', `${COORDINATOR_ADDRESS}:${port}`],
+        ...['--log-level', this.options.logLevel],
+        ...['--set', listen('lobby.listen'), '--set', listen('network.listen')],
+        ...['--set', `locations=${JSON.stringify({ [STOCKHOLM.network]: STOCKHOLM.at })}`],
+        ...more,
+      ],
+      this.logOf('coordinator'),
+    );
     const ready = await this.coordinator.ready;
+    this.announced = ready;
     this.networkUrl = String(ready.networkUrl);
     // Comes back where it was: nodes look for it there.
     this.coordinatorPorts['network.listen'] = portOf(ready.addresses[0]);
@@ -116,9 +159,10 @@ export class DemoNetwork {
     ]).then(({ line }) => String(line));
   }
 
-  async peers(): Promise<{ name: string; peerId: string; state: string; presence: string; atRiskBytes: number }[]> {
-    const listing = await commandJson('galaxy-coordinator', ['peers', '--data', this.folderOf('coordinator')]);
-    return listing.peers as never;
+  /** What `galaxy-coordinator peers --json` prints, without a process for each look. */
+  async peers(): Promise<ListedPeer[]> {
+    const listing = await callControl(this.folderOf('coordinator'), 'peers', {});
+    return (listing as { peers: ListedPeer[] }).peers;
   }
 
   /** A stand-alone node; `join` makes it a member. */
@@ -127,18 +171,22 @@ export class DemoNetwork {
     const port = before === undefined ? this.options.port : new URL(before.ready.url).port;
     const peerPort = this.peerPorts.get(id) ?? 0;
     const folder = this.folderOf(id);
-    const program = runProgram('galaxy-node', [
-      'start',
-      '--init',
-      '--json',
-      ...['--data', folder, '--name', place.name],
-      ...['--listen', `${place.address}:${port}`],
-      ...(this.options.publicUrls === false ? [] : ['--public-url', 'listen']),
-      ...['--log-level', this.options.logLevel],
-      ...['--set', `network.listen=["/ip4/${place.address}/tcp/${peerPort}"]`],
-      ...(this.options.nodeArguments ?? []),
-      ...more,
-    ]);
+    const program = runProgram(
+      'galaxy-node',
+      [
+        'start',
+        '--init',
+        '--json',
+        ...['--data', folder, '--name', place.name],
+        ...['--listen', `${place.address}:${port}`],
+        ...(this.options.publicUrls === false ? [] : ['--public-url', 'listen']),
+        ...['--log-level', this.options.logLevel],
+        ...['--set', `network.listen=["/ip4/${place.address}/tcp/${peerPort}"]`],
+        ...(this.options.nodeArguments ?? []),
+        ...more,
+      ],
+      this.logOf(id),
+    );
     const ready = await program.ready;
     const node = new RunningNode(place, folder, program, ready);
     this.nodes.set(id, node);
@@ -150,9 +198,35 @@ export class DemoNetwork {
     const line = await this.invite(node.place.name, node.place.at);
     const joined = await node.command('join', line);
     // It comes back where it was: others look for it there.
-    const { addresses } = await node.command('status');
-    this.peerPorts.set(id, portOf((addresses as string[])[0]));
+    const { addresses } = await node.status();
+    this.peerPorts.set(id, portOf(addresses[0]));
     return joined;
+  }
+
+  get coordinatorReady(): Ready {
+    if (this.announced === undefined) throw new Error('the coordinator was never started');
+    return this.announced;
+  }
+
+  /** It has left for good: its name may be given to another. */
+  forget(id: string): void {
+    this.nodes.delete(id);
+    this.peerPorts.delete(id);
+  }
+
+  /** Stops it in order, and forgets it. */
+  async stopNode(id: string): Promise<void> {
+    const node = this.nodes.get(id);
+    if (node === undefined) return;
+    await node.program.stop();
+    this.nodes.delete(id);
+  }
+
+  /** Everything in order: the nodes, then the coordinator. What does not end in time is for `endAllPrograms`. */
+  async stop(withinMs: number): Promise<void> {
+    const programs = [...this.nodes.values()].map(({ program }) => program);
+    const orderly = Promise.all(programs.map((program) => program.stop())).then(() => this.coordinator?.stop());
+    await within(orderly, withinMs, 'they did not stop').catch(() => {});
   }
 
   node(id: string): RunningNode {

@@ -3,7 +3,7 @@
  * their JSON `ready` line. Everything started here is ended here, by its process group.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -60,7 +60,14 @@ export interface RunOptions {
   input?: string;
   /** For Node itself, before the program. */
   nodeFlags?: string[];
+  /** What it writes to standard error goes there as well. */
+  logFile?: string;
 }
+
+/** Handed on, so that whoever started all this finds what is left of it (test/run.ts). */
+const RUN_MARK = 'GALAXY_TEST_RUN';
+/** Of the output that is kept in memory. */
+const LINES_MAX = 20_000;
 
 const running = new Set<Program>();
 
@@ -71,7 +78,12 @@ export function runProgram(
 ): Program {
   const child = spawn(process.execPath, [...(options.nodeFlags ?? []), join(root, 'dist/bin', `${name}.js`), ...args], {
     cwd: options.cwd ?? root,
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...options.environment },
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: process.env.HOME ?? '/',
+      ...(process.env[RUN_MARK] === undefined ? {} : { [RUN_MARK]: process.env[RUN_MARK] }),
+      ...options.environment,
+    },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     detached: true,
   });
@@ -88,10 +100,11 @@ export function runProgram(
   const program = new Program(child, ready);
   running.add(program);
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-    program.output.push(line);
+    keep(program.output, line);
     if (line.startsWith('{"ready":true')) announce(JSON.parse(line) as Ready);
   });
-  createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => program.errors.push(line));
+  if (options.logFile !== undefined) child.stderr?.pipe(createWriteStream(options.logFile, { flags: 'a' }));
+  createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => keep(program.errors, line));
   void program.exited.then(({ code, signal }) => {
     running.delete(program);
     refuse(
@@ -100,6 +113,22 @@ export function runProgram(
   });
   return program;
 }
+
+function keep(lines: string[], line: string): void {
+  lines.push(line);
+  if (lines.length > LINES_MAX) lines.shift();
+}
+
+// Nothing outlives whoever started it, even when that ends by a fault of its own.
+process.once('exit', () => {
+  for (const { child } of running) {
+    try {
+      process.kill(-(child.pid as number), 'SIGKILL');
+    } catch {
+      // Gone already.
+    }
+  }
+});
 
 /** Runs a command to its end. */
 export async function runToEnd(

@@ -1,5 +1,6 @@
-/** The story's table: step, what was checked, seconds, bytes, passed or not. */
-import { amount } from '../progress.js';
+/** The story's table: step, what was checked, seconds, bytes, passed or not. How it is told meanwhile is the narrator's. */
+import { inBytes } from '../../protocol/runtime/amounts.js';
+import type { Narrator } from './narrator.js';
 
 export interface Line {
   step: string;
@@ -14,42 +15,37 @@ export interface Line {
 export class Report {
   readonly lines: Line[] = [];
 
-  constructor(private readonly say: (text: string) => void) {}
+  constructor(private readonly narrator: Pick<Narrator, 'begins' | 'ended'>) {}
 
-  /** Runs one check; a check that throws has failed, and the story goes on where it can. */
-  async check<T>(
+  /** Runs one check; a check that throws has failed, and the chapter goes on where it can. */
+  async check(
     step: string,
     checked: string,
-    work: (count: (bytes: number) => void) => Promise<T>,
-  ): Promise<T | undefined> {
+    work: (count: (bytes: number) => void) => Promise<unknown>,
+  ): Promise<void> {
     const started = performance.now();
     let bytes = 0;
-    const line = (outcome: Line['outcome'], reason?: string): Line => ({
+    let reason: string | undefined;
+    this.narrator.begins(checked);
+    try {
+      await work((more) => {
+        bytes += more;
+      });
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error);
+    }
+    this.add({
       step,
       checked,
       seconds: (performance.now() - started) / 1000,
       bytes,
-      outcome,
+      outcome: reason === undefined ? 'passed' : 'failed',
       ...(reason === undefined ? {} : { reason }),
     });
-    try {
-      const value = await work((more) => {
-        bytes += more;
-      });
-      this.add(line('passed'));
-      return value;
-    } catch (error) {
-      this.add(line('failed', error instanceof Error ? error.message : String(error)));
-      return undefined;
-    }
   }
 
   notReached(step: string): void {
     this.add({ step, checked: 'not reached', seconds: 0, bytes: 0, outcome: 'failed' });
-  }
-
-  note(text: string): void {
-    this.say(text);
   }
 
   get failed(): number {
@@ -61,7 +57,7 @@ export class Report {
       line.step,
       line.checked,
       line.seconds.toFixed(1),
-      line.bytes > 0 ? amount(line.bytes, 'bytes') : '',
+      line.bytes > 0 ? inBytes(line.bytes) : '',
       line.outcome === 'passed' ? 'passed' : 'FAILED',
     ]);
     const header = ['STEP', 'CHECKED', 'SECONDS', 'BYTES', ''];
@@ -78,7 +74,6 @@ export class Report {
 
   private add(line: Line): void {
     this.lines.push(line);
-    const mark = line.outcome === 'passed' ? '✓' : '✗';
-    this.say(`  ${mark} ${line.checked} (${line.seconds.toFixed(1)} s)${line.reason ? `\n      ${line.reason}` : ''}`);
+    this.narrator.ended(line);
   }
 }

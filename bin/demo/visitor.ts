@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import { pause } from './waits.js';
 
 export interface Answer {
   status: number;
@@ -144,6 +145,10 @@ export class Visitor {
     return this.api('/history/current_history_json');
   }
 
+  async rename(history: string, name: string): Promise<void> {
+    await this.api(`/api/histories/${history}`, { method: 'PUT', json: { name }, headers: this.originHeader() });
+  }
+
   contents(history: string): Promise<DatasetSummary[]> {
     return this.api(`/api/histories/${history}/contents?v=dev&order=hid-asc&limit=1000`);
   }
@@ -263,7 +268,7 @@ export class Visitor {
   }
 
   /** SHA-256 and size of a download, streamed. */
-  async download(id: string): Promise<{ sha256: string; bytes: number }> {
+  async download(id: string, progress?: (bytes: number) => void): Promise<{ sha256: string; bytes: number }> {
     const url = new URL(`/api/datasets/${id}/display?to_ext=data`, this.base);
     const message = await this.stream(url, 'GET', {}, undefined, this.options.timeoutMs ?? 60_000);
     const hash = createHash('sha256');
@@ -271,6 +276,7 @@ export class Visitor {
     for await (const chunk of message as AsyncIterable<Buffer>) {
       hash.update(chunk);
       bytes += chunk.length;
+      progress?.(bytes);
     }
     if (message.statusCode !== 200) throw new Error(`download of ${id}: status ${message.statusCode}`);
     return { sha256: hash.digest('hex'), bytes };
@@ -355,8 +361,4 @@ export class Visitor {
     if (gone) this.jar(url).delete(name);
     else this.jar(url).set(name, value);
   }
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -132,7 +132,7 @@ async function withJobs<T>(it: Case, options: DispatchOptions, measure: (bench: 
       blobs,
       toolbox: new TrivialToolbox(),
       executor: polling ?? pool,
-      sink: noOtherHome,
+      home: noOtherHome,
       bringBlob: () => Promise.reject(new Error('there is no other node')),
       clock,
       logger: log,

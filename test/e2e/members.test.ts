@@ -214,15 +214,29 @@ describe('those who are kept out', () => {
         const { network: mine, peers } = await report('guest');
         return mine?.registered === false && why.test(mine.problem ?? '') && peers.every(({ connected }) => !connected);
       });
-    await cutOff(/was revoked from the network/);
+    await cutOff(/was revoked from the network: key was stolen/);
     await eventually('no member is connected to it', async () => {
       const { peers } = await report('uppsala');
       return !peers.some(({ name, connected }) => name === 'Guest Institute' && connected);
     });
     await guest.program.stop();
     await network.startNode('guest', { name: 'Guest Institute', at: '50,10', address: '127.0.1.14' });
-    // Nobody lets it say a word any more.
-    await cutOff(/does not admit this node/);
+    // Nobody lets it say a word any more; it has it in writing.
+    await cutOff(/was revoked from the network: key was stolen/);
     await serving(PLACES.uppsala.name, PLACES.freiburg.name, PLACES.melbourne.name);
+  });
+
+  it('a node that was revoked while it was off learns it, and why, when it starts', async () => {
+    const place = { name: 'Sleeping Institute', at: '50,10', address: '127.0.1.15' };
+    const sleeper = await network.startNode('sleeper', place);
+    await network.join('sleeper');
+    await sleeper.program.stop();
+    await commandJson('galaxy-coordinator', [
+      ...['revoke', sleeper.ready.peerId, '--reason', 'closed', '--data', network.folderOf('coordinator')],
+    ]);
+    await network.startNode('sleeper', place);
+    await eventually('it knows why', async () =>
+      /was revoked from the network: closed/.test((await report('sleeper')).network?.problem ?? ''),
+    );
   });
 });

@@ -197,7 +197,9 @@ describe('commands beside a node', () => {
     expect(await create('ada')).toMatchObject({ code: 0, stdout: 'Created ada (ada@example.org).' });
     expect(await create('ada', '--admin')).toMatchObject({
       code: 0,
-      stdout: 'ada@example.org exists already.\nThey administer this node.',
+      stdout: expect.stringMatching(
+        /^ada \(ada@example.org\) existed already; .*\nThey administer this node from now on\.$/,
+      ),
     });
     expect(await create('linus')).toMatchObject({ code: 0 });
     for (const [name, admin] of [
@@ -234,7 +236,9 @@ describe('commands beside a node', () => {
   it('show the configuration in force as a file that can be used, without the secrets', async () => {
     const folder = newFolder();
     const secret = 'a-master-key-of-enough-length';
-    await command(folder, ['init', '--name', 'Uppsala: "the" University', '--set', `masterApiKey=${secret}`]);
+    await command(folder, ['init', '--name', 'Uppsala: "the" University']);
+    const yaml = join(folder, 'galaxy-node.yml');
+    writeFileSync(yaml, `${readFileSync(yaml, 'utf8')}\nmasterApiKey: ${secret}\n`);
     const shown = await command(folder, ['config', 'show', '--set', 'jobs.slots=3']);
     expect(shown.code).toBe(0);
     expect(shown.stdout).toContain('jobs.slots: 3');
@@ -248,6 +252,34 @@ describe('commands beside a node', () => {
     const json = await command(folder, ['config', 'show', '--json']);
     expect(JSON.parse(json.stdout)).toMatchObject({ name: 'Uppsala: "the" University', 'jobs.slots': 2 });
     expect(json.stdout).not.toContain(secret);
+  });
+
+  it('take no secret from the command line, where everybody on the machine reads it', async () => {
+    const folder = newFolder();
+    const secret = 'a-master-key-of-enough-length';
+    const refused = /^The secret masterApiKey was given on the command line.* GALAXY_NODE_MASTER_API_KEY\.$/;
+    const init = await command(folder, ['init', '--set', `masterApiKey=${secret}`]);
+    expect([init.code, init.stdout]).toEqual([1, '']);
+    expect(init.stderr).toMatch(refused);
+    expect(existsSync(folder)).toBe(false);
+    await command(folder, ['init']);
+    const set = await command(folder, ['config', 'set', 'masterApiKey', secret]);
+    expect(set.code).toBe(1);
+    expect(set.stderr).toMatch(refused);
+    expect(readFileSync(join(folder, 'galaxy-node.yml'), 'utf8')).not.toContain(secret);
+  });
+
+  it('refuse to create a user who exists, and say what changed for one who becomes an admin', async () => {
+    const folder = newFolder();
+    await command(folder, ['init']);
+    const create = ['user', 'create', '--email', 'ada@example.org', '--password-stdin'];
+    expect((await command(folder, create, 'some password\n')).code).toBe(0);
+    const again = await command(folder, create, 'another password\n');
+    expect([again.code, again.stdout]).toEqual([1, '']);
+    expect(again.stderr).toMatch(/^There is a user "ada@example.org" already; nothing was changed\. .*user passwd/);
+    const admin = await command(folder, [...create, '--admin'], 'another password\n');
+    expect(admin.code).toBe(0);
+    expect(admin.stdout).toMatch(/the password was not changed.*\nThey administer this node from now on\./);
   });
 
   it('tell how the node is, for people and for scripts', async () => {

@@ -37,6 +37,12 @@ it('only what passed before can be lost, and a test that is gone is lost', () =>
   });
 });
 
+it('a test whose verdict says nothing of the node is neither lost nor gained', () => {
+  const known = { a: 'passed', b: 'failed' } as const;
+  const none = { lost: [], kept: [], gained: [] };
+  expect(compareVerdicts(known, { a: 'failed', b: 'passed' }, ['a', 'b'])).toEqual(none);
+});
+
 it('tests that prove nothing are counted apart', () => {
   const verdicts = { 'M.C::a': 'passed', 'M.C::b': 'passed', 'M.C::c': 'failed', 'N::d': 'skipped' } as const;
   expect(countByModule(verdicts, ['M.C::b', 'M.C::c'])).toEqual([
@@ -46,6 +52,18 @@ it('tests that prove nothing are counted apart', () => {
 });
 
 it('the file is the same whatever the order of the run', () => {
-  const one = renderKnown({ bioblend: '1', tests: { b: 'passed', a: 'failed' }, vacuous: ['y', 'x'] });
-  expect(one).toBe(renderKnown({ bioblend: '1', tests: { a: 'failed', b: 'passed' }, vacuous: ['x', 'y'] }));
+  const one = renderKnown({
+    bioblend: '1',
+    tests: { b: 'passed', a: 'failed' },
+    vacuous: ['y', 'x'],
+    unsteady: { d: '1', c: '2' },
+  });
+  expect(one).toBe(
+    renderKnown({
+      bioblend: '1',
+      tests: { a: 'failed', b: 'passed' },
+      vacuous: ['x', 'y'],
+      unsteady: { c: '2', d: '1' },
+    }),
+  );
 });
