@@ -25,8 +25,12 @@ function discardRest(request: IncomingMessage, clock: Clock): void {
   const { socket } = request;
   const before = socket.bytesRead ?? 0;
   const until = clock.monotonic() + REST_MS_MAX;
-  // Whoever was to read it must not hold it back.
+  // Whoever was to read it must not hold it back: a web stream around it pauses it at every chunk that nobody takes.
   request.unpipe();
+  request.removeAllListeners('data');
+  request.removeAllListeners('readable');
+  // Without a listener of its own a stream that flowed already stops when the last one that listened for 'readable' goes.
+  request.on('data', () => {});
   request.resume();
   let stop: Cancel = () => {};
   const ended = () => stop();
