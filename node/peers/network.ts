@@ -132,7 +132,7 @@ export class Network implements Part {
     this.record = record;
     this.lifecycle = new Lifecycle({ log });
     this.background = new Background({ log });
-    this.heads = new WrittenHeads({ accountLog: deps.accountLog });
+    this.heads = new WrittenHeads({ accountLog: deps.accountLog, onWritten: () => this.registration.news() });
     this.peers = new PeerBook({ host, members, file: deps.peersFile, clock, random, log });
     this.lanes = new NetworkLanes({
       host,

@@ -1,5 +1,6 @@
 /**
- * The stream to the coordinator: hello once, a digest each second, and whatever the coordinator must tell at once. When
+ * The stream to the coordinator: hello once, a digest each second and when there is news, and whatever the coordinator must
+ * tell at once. When
  * it breaks, it is built again with growing pauses; nothing that matters travels on it alone.
  *
  * connecting → registered → connecting …; a refusal is kept and shown, and tried again slowly, because most of them
@@ -84,6 +85,8 @@ export interface RegistrationDeps {
 /** Without a word for this long the coordinator is taken for gone. It beats each second. */
 const SILENCE_MS = 6000;
 const CLONE_REFUSALS = new Set(['register/old-boot', 'register/second-boot', 'register/other-store']);
+/** What was just written is told after this and not with the next digest: a crash leaves little that nobody has heard of. */
+const NEWS_MS = 100;
 /** A refusal is tried again, but not in a hurry. */
 const REFUSED_PAUSE_MS = 10_000;
 /** Of tries that were refused: at the first one, and again after so many. */
@@ -105,6 +108,7 @@ export class Registration implements Part {
   /** The same on the clock that nobody can set. */
   private heardMonotonic = 0;
   private problem: DomainError | undefined;
+  private tellSoon: (() => void) | undefined;
 
   constructor(
     private readonly deps: RegistrationDeps,
@@ -139,6 +143,11 @@ export class Registration implements Part {
   onChange(listener: (registered: boolean) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** There is news for the coordinator: a digest goes in a moment, one for all that comes meanwhile. */
+  news(): void {
+    this.tellSoon?.();
   }
 
   /** Resolves when registered; rejects with the refusal, or when the signal aborts. */
@@ -247,7 +256,18 @@ export class Registration implements Part {
       lookedAt = now;
       if (now - this.heardMonotonic > SILENCE_MS) channel.abort(new Error('the coordinator is silent'));
     };
+    let due: Cancel | undefined;
+    this.tellSoon = () => {
+      due ??= clock.after(NEWS_MS, () => {
+        due = undefined;
+        this.sendDigest(channel);
+      });
+    };
     return [
+      () => {
+        this.tellSoon = undefined;
+        due?.();
+      },
       clock.every(Math.min(digestIntervalMs, this.options.heartbeatMs), () => this.sendDigest(channel)),
       // One timer for all messages.
       clock.every(SILENCE_MS / 4, look),

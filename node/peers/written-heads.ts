@@ -17,7 +17,12 @@ export class WrittenHeads implements Part {
   private readonly changed = new Map<string, Written>();
   private release: (() => void) | undefined;
 
-  constructor(private readonly deps: { accountLog: Pick<AccountLog, 'onApplied'> }) {}
+  constructor(
+    private readonly deps: {
+      accountLog: Pick<AccountLog, 'onApplied'>;
+      onWritten: () => void;
+    },
+  ) {}
 
   async start(): Promise<void> {
     this.release = this.deps.accountLog.onApplied(({ account, entries, own }) => {
@@ -37,6 +42,7 @@ export class WrittenHeads implements Part {
           written.things.delete(written.things.keys().next().value as string);
       }
       if (this.changed.size > SEGMENTS_MAX) this.changed.delete(this.changed.keys().next().value as string);
+      this.deps.onWritten();
     });
   }
 

@@ -29,7 +29,11 @@ class Node {
         return () => {};
       },
     } as Pick<AccountLog, 'onApplied'>,
+    onWritten: () => {
+      this.told += 1;
+    },
   });
+  told = 0;
 
   write(entries: [type: string, payload: JsonObject][], { account = ACCOUNT, epoch = 1, own = true } = {}): void {
     const made = entries.map(([type, payload]): Entry => {

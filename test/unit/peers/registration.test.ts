@@ -164,6 +164,24 @@ describe('registering', () => {
     expect(registration.heardAt).toBeGreaterThan(0);
   });
 
+  it('tells news in a moment, once for all that came meanwhile, and not after it was stopped', async () => {
+    const { clock, coordinator, registration, live } = await world();
+    registration.news();
+    await registration.start();
+    await drive(clock, registration.whenRegistered(never()));
+    await live(1000);
+    const before = coordinator.digests();
+    for (let i = 0; i < 50; i++) registration.news();
+    await driveUntil(clock, () => coordinator.digests() > before, 10);
+    expect(coordinator.digests()).toBe(before + 1);
+    registration.news();
+    await registration.stop();
+    registration.news();
+    const after = coordinator.digests();
+    clock.advance(5000);
+    expect(coordinator.digests()).toBe(after);
+  });
+
   it('lives and listens while what follows a welcome is still being done', async () => {
     let finish: () => void = () => {};
     const { clock, coordinator, registration, told, live } = await world({
