@@ -21,6 +21,7 @@ import {
 import { progressBar } from './progress.js';
 import { askPassword } from './prompt.js';
 import { runCommand, runUntilStopped } from './run.js';
+import { addToolCommands } from './tool-commands.js';
 
 const SOURCES = { specs: NODE_OPTIONS, prefix: NODE_ENVIRONMENT_PREFIX, configName: 'galaxy-node.yml' } as const;
 
@@ -369,5 +370,7 @@ function parsePositive(text: string): number {
   if (!Number.isInteger(value) || value < 1) program.error(`error: "${text}" is not a positive whole number`);
   return value;
 }
+
+addToolCommands(program, optionsOf);
 
 await program.parseAsync();

@@ -57,6 +57,37 @@ export async function runUntilStopped(start: () => Promise<Running>, options: { 
   process.exit(0);
 }
 
+/** Runs a command that cleans up behind itself when it is interrupted; a second signal does not wait for that. */
+export async function runInterruptible(
+  command: (signal: AbortSignal) => Promise<number>,
+  options: { json?: boolean } = {},
+): Promise<never> {
+  const controller = new AbortController();
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(code);
+      controller.abort(new Interrupted(code));
+    });
+  }
+  try {
+    process.exit(await command(controller.signal));
+  } catch (error) {
+    const { reason } = controller.signal;
+    if (!(reason instanceof Interrupted)) fail(error, options.json ?? false);
+    process.stderr.write('Interrupted; everything was cleaned up.\n');
+    process.exit(reason.code);
+  }
+}
+
+class Interrupted extends Error {
+  constructor(readonly code: number) {
+    super('interrupted');
+  }
+}
+
 function fail(error: unknown, json: boolean): never {
   if (json) {
     const body = isDomainError(error)

@@ -7,7 +7,9 @@
  * Core never imports a door; where it needs one, it owns a small interface and this file hands the door in.
  */
 import { totalmem } from 'node:os';
-import { deadline, nextTurn, sleep } from '../protocol/runtime/clock.js';
+import type { BlobStore } from '../protocol/blobs/blob.js';
+import type { AccountLog } from '../protocol/log/account-log.js';
+import { type Clock, deadline, nextTurn, sleep } from '../protocol/runtime/clock.js';
 import { ControlServer } from '../protocol/runtime/control.js';
 import type { DataFolder } from '../protocol/runtime/data-folder.js';
 import { defineErrors } from '../protocol/runtime/errors.js';
@@ -15,6 +17,7 @@ import type { Part } from '../protocol/runtime/lifecycle.js';
 import { packageVersion } from '../protocol/runtime/package.js';
 import { acceptTunnel } from '../protocol/wire/http-tunnel.js';
 import { derivedId } from '../protocol/wire/ids.js';
+import type { Accounts } from './accounts/accounts.js';
 import { CurrentHomes } from './accounts/home-gate.js';
 import { Tickets } from './accounts/tickets.js';
 import { enterRoutes } from './api/enter.js';
@@ -46,6 +49,7 @@ import { CurrentHolders } from './replication/current-holders.js';
 import { Ledger } from './replication/ledger.js';
 import { Replication } from './replication/replication.js';
 import { statusText } from './status-text.js';
+import type { Toolbox } from './toolbox/tool.js';
 import { createToolbox } from './toolbox/toolbox.js';
 import { type UserCommands, userCommands } from './user-commands.js';
 import { createWeb } from './web/web.js';
@@ -82,6 +86,20 @@ export interface GalaxyNode extends Part {
   describe(): NodeDescription;
   /** Resolves when the process should end by itself: a `stop` command, a finished drain. */
   readonly done: Promise<void>;
+  /** For whoever embeds a node in a program of its own: `tool test`. */
+  readonly parts: NodeParts;
+}
+
+export interface NodeParts {
+  accounts: Accounts;
+  histories: Histories;
+  datasets: Datasets;
+  collections: Collections;
+  jobs: JobManager;
+  toolbox: Toolbox;
+  blobs: BlobStore;
+  log: AccountLog;
+  clock: Clock;
 }
 
 /** The part of a node that commands beside a stopped one need. */
@@ -151,7 +169,7 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
   const datatypes = createDatatypes();
   const toolbox = await createToolbox(
     { datatypes, log: logger },
-    { folders: [...options['tools.folders']], cache: folder.file('cache', 'tools') },
+    { folders: [...options['tools.folders']], installed: folder.file('tools'), cache: folder.file('cache', 'tools') },
   );
   const pool = lifecycle.add(
     'job handlers',
@@ -446,6 +464,10 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
           return {};
         },
         option: async (args) => ({ taken: takeOption(String(args.name), args.value) }),
+        'reload-tools': async () => {
+          await toolbox.reload();
+          return { tools: toolbox.tools().length, problems: toolbox.problems() };
+        },
         status: async () => {
           const report = status.report({ admin: true });
           const fetched = joined?.network.lanes.fetched ?? { asked: 0, dht: 0 };
@@ -474,5 +496,6 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
     },
     describe,
     done,
+    parts: { accounts, histories, datasets, collections, jobs, toolbox, blobs, log, clock },
   };
 }

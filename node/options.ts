@@ -62,6 +62,22 @@ export const NODE_OPTIONS = {
     'Jobs that may wait; more are refused with a clear message.',
   ),
   'tools.folders': option(z.array(z.string()), [], 'Folders with Galaxy tool wrappers (XML) besides the bundled ones.'),
+  'tools.environment': option(
+    z.string().max(10_000).nullable(),
+    null,
+    'Shell text that is read before a job, once for each package of the tool that is not on PATH, with {name} and {version}\nreplaced, for example: "module load {name}/{version}". null: none.',
+  ),
+  'tools.container': option(
+    z
+      .strictObject({
+        engine: z.enum(['podman', 'docker', 'apptainer', 'singularity']),
+        images: z.record(z.string(), z.string()).default({}),
+        readable: z.array(z.string()).default([]),
+      })
+      .nullable(),
+    null,
+    'A container program for tools whose packages are neither on PATH nor given by tools.environment:\n{engine: podman, images: {samtools: IMAGE}, readable: [/srv/references]}. A wrapper names its own image, else\n`images` does, by package. `readable`: folders that every container may read. null: none.',
+  ),
   'client.folder': option(
     z.string().nullable(),
     null,

@@ -11,6 +11,7 @@ import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Store } from '../../protocol/runtime/store.js';
 import type { ElsewhereJob, JobWord, RunsElsewhere } from './elsewhere.js';
 import { jobErrors } from './errors.js';
+import { blobsOfFound, readFound } from './found.js';
 import type { Keeper } from './keeper.js';
 import { appendOutcome, type Outbox } from './outbox.js';
 import type { JobNote, JobQueue } from './queue.js';
@@ -20,7 +21,7 @@ export interface AcrossHomesDeps {
   log: AccountLog;
   store: Pick<Store, 'commit'>;
   leases: LeaseSource;
-  blobs: Pick<BlobStore, 'has'>;
+  blobs: Pick<BlobStore, 'has' | 'read'>;
   bringBlob: (account: string, blob: string, signal: AbortSignal) => Promise<void>;
   queue: JobQueue<TrackedJob>;
   keeper: Keeper;
@@ -126,10 +127,13 @@ export class AcrossHomes {
     if (view.get('job', job) === undefined) throw jobErrors('not-found', { job });
     const outputs = Object.values(outcome.outputs).flatMap(({ files }) => files.map(({ blob }) => blob));
     const logs = [outcome.stdoutBlob, outcome.stderrBlob].filter((blob) => blob !== undefined);
-    for (const blob of [...outputs, ...logs]) {
-      if (!blobs.has(blob)) await this.deps.bringBlob(account, blob, signal);
-    }
-    await appendOutcome(log, account, outcome, []);
+    const bring = async (wanted: readonly string[]) => {
+      for (const blob of wanted) if (!blobs.has(blob)) await this.deps.bringBlob(account, blob, signal);
+    };
+    await bring([...outputs, ...logs, ...(outcome.found ? [outcome.found.blob] : [])]);
+    const found = await readFound(blobs, outcome);
+    await bring(blobsOfFound(found));
+    await appendOutcome(log, account, outcome, found, []);
   }
 
   /**

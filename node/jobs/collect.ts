@@ -5,9 +5,11 @@
  */
 import { constants } from 'node:fs';
 import { copyFile, lstat, open, realpath, rename, rm } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Datatypes } from '../datasets/datatypes.js';
+import { EXTRA_FILES_MAX } from './found.js';
 import { type RunOutput, type RunOutputResult, runPaths } from './run-spec.js';
+import { filesIn, globbed, notThere, plainFile, staysInside } from './work-files.js';
 
 export async function collectOutputs(
   deps: { datatypes: Datatypes },
@@ -15,10 +17,19 @@ export async function collectOutputs(
   outputs: readonly RunOutput[],
 ): Promise<RunOutputResult[]> {
   const results: RunOutputResult[] = [];
+  let extraCount = 0;
   for (const output of outputs) {
     try {
       const missing = await settle(folder, output);
-      results.push(await inspectOutput(deps, output, missing ?? ''));
+      const seen = await inspectOutput(deps, output, missing ?? '');
+      const extra = await extraFiles(folder, output, EXTRA_FILES_MAX - extraCount);
+      extraCount += extra.length;
+      results.push({
+        ...seen,
+        // A report whose page is empty is still its files.
+        ...(extra.length > 0 ? { extra, state: seen.state === 'empty' ? 'ok' : seen.state } : {}),
+        ...(output.metadata ? { metadata: { ...seen.metadata, ...output.metadata } } : {}),
+      });
     } catch (error) {
       results.push(failedOutput(output, explain(error)));
     }
@@ -64,6 +75,36 @@ export function explain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What the tool put into the folder beside its output: files that belong to it, as a page's pictures do. */
+async function extraFiles(
+  folder: string,
+  output: RunOutput,
+  max: number,
+): Promise<NonNullable<RunOutputResult['extra']>> {
+  const root = filesFolder(output.file);
+  if (!(await lstat(root).catch(notThere))?.isDirectory()) return [];
+  const found: NonNullable<RunOutputResult['extra']> = [];
+  for (const path of await filesIn(root, { recurse: true })) {
+    const real = await plainFile(folder, join(root, path), path);
+    if (real === undefined || path.length > 4000) continue;
+    if (found.length >= max)
+      throw new Error(`The jobs of a tool may leave ${EXTRA_FILES_MAX} extra files, and it left more.`);
+    const file = join(root, path);
+    // A link, or a second name: what is kept is a file that nothing else can write.
+    if (real !== file || (await lstat(file)).nlink > 1) {
+      await copyFile(real, `${file}.copy`, constants.COPYFILE_FICLONE);
+      await rename(`${file}.copy`, file);
+    }
+    found.push({ path, file });
+  }
+  return found;
+}
+
+/** As Galaxy's templates name it: `$output.files_path`. */
+export function filesFolder(file: string): string {
+  return `${file}_files`;
+}
+
 /** Makes `output.file` a plain file of one name. A sentence when the tool had not written it; throws when it must not be taken. */
 async function settle(folder: string, output: RunOutput): Promise<string | undefined> {
   const outputs = runPaths(folder).outputs;
@@ -97,25 +138,13 @@ async function settle(folder: string, output: RunOutput): Promise<string | undef
 
 /** The real file that a `from_work_dir` names; undefined when the tool did not write it. */
 async function fromWorkDir(folder: string, relative: string): Promise<string | undefined> {
-  const working = runPaths(folder).working;
-  const isOutside = isAbsolute(relative) || relative.split('/').includes('..') || relative.includes('\0');
-  if (isOutside) throw new Error('The wrapper names a file outside the working folder; it was not taken.');
-  const path = join(working, relative);
-  if ((await lstat(path).catch(notThere)) === undefined) return undefined;
-  const real = await realpath(path).catch(notThere);
-  if (real === undefined) throw new Error(`${relative} is a link to nothing.`);
-  if (!real.startsWith((await realpath(folder)) + sep)) {
-    throw new Error(`${relative} is a link out of the job's folder; it was not followed.`);
+  if (!staysInside(relative)) {
+    throw new Error('The wrapper names a file outside the working folder; it was not taken.');
   }
-  if (!(await lstat(real)).isFile()) throw new Error(`${relative} is not a plain file.`);
-  return real;
+  const path = await globbed(folder, relative);
+  return path === undefined ? undefined : plainFile(folder, join(runPaths(folder).working, path), path);
 }
 
 async function makeEmpty(file: string): Promise<void> {
   await (await open(file, 'wx', 0o600)).close();
-}
-
-function notThere(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-  throw error;
 }

@@ -18,11 +18,12 @@ import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Store } from '../../protocol/runtime/store.js';
 import type { Toolbox } from '../toolbox/tool.js';
 import type { Outbox } from './outbox.js';
-import { type AdoptedOutput, fromRun, withoutRun } from './outcome.js';
-import { outputsOf, type PreparedRun, prepareRun } from './prepared-run.js';
+import { fromRun, withoutRun } from './outcome.js';
+import { type PreparedRun, prepareRun } from './prepared-run.js';
 import type { JobQueue } from './queue.js';
 import { type Executor, type RunLimits, type RunResult, type RunSpec, runPaths } from './run-spec.js';
 import { fetchOutput } from './submission.js';
+import { takeOutputs } from './take-outputs.js';
 import { CRASHES_MAX, type TrackedJob } from './tracked.js';
 
 export interface DispatcherDeps {
@@ -30,8 +31,8 @@ export interface DispatcherDeps {
   executor: Executor;
   log: AccountLog;
   leases: LeaseSource;
-  toolbox: Pick<Toolbox, 'tool' | 'plan' | 'prepare'>;
-  blobs: Pick<BlobStore, 'adopt' | 'path'>;
+  toolbox: Pick<Toolbox, 'tool' | 'plan' | 'planCollections' | 'prepare'>;
+  blobs: Pick<BlobStore, 'adopt' | 'path' | 'put'>;
   outbox: Outbox;
   store: Pick<Store, 'commit'>;
   clock: Clock;
@@ -230,7 +231,9 @@ export class Dispatcher {
       try {
         const { cores, memoryMb, limits } = this.options;
         const run = { attempt: item.attempt, folder: this.folderOf(item), cores, memoryMb, limits };
-        ready = { ...prepareRun(this.deps, { job, view, fetch: item.note.fetch, run }), epoch: this.epochOf(item) };
+        const sharedHome = join(this.options.jobsFolder, 'home');
+        const asked = { job, view, fetch: item.note.fetch, run, sharedHome };
+        ready = { ...prepareRun(this.deps, asked), epoch: this.epochOf(item) };
       } catch (error) {
         prepared();
         await this.endWithout(item, 'error', describeError(error));
@@ -367,12 +370,7 @@ export class Dispatcher {
 
   private async takeIn(item: TrackedJob, ready: Ready, result: RunResult): Promise<JobOutcome> {
     const { spec } = ready;
-    const allowed = new Map(outputsOf(spec).map((output) => [output.name, output.file]));
-    const adopted = new Map<string, AdoptedOutput>();
-    for (const { name, file } of result.outputs) {
-      if (file === undefined || allowed.get(name) !== file) continue;
-      adopted.set(name, await this.deps.blobs.adopt(file));
-    }
+    const { adopted, found } = await takeOutputs(this.deps, spec, result);
     const paths = runPaths(spec.folder);
     const takeLog = async (file: string, isLong: boolean) =>
       isLong ? (await this.deps.blobs.adopt(file)).blob : undefined;
@@ -387,6 +385,7 @@ export class Dispatcher {
       stdoutBlob: await takeLog(paths.stdout, result.stdout.file !== undefined),
       stderrBlob: await takeLog(paths.stderr, result.stderr.file !== undefined),
       createdFrom: new Map(names),
+      found,
     });
   }
 

@@ -5,25 +5,31 @@
  * nothing is reported: the node, or whoever is home next, starts them again as another attempt.
  * The heartbeat is the lease: a handler that is not heard in time is given nothing, and is ended.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import type { Cancel, Clock } from '../../protocol/runtime/clock.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Datatypes } from '../datasets/datatypes.js';
-import { collectOutputs, explain } from './collect.js';
+import { collectOutputs, explain, filesFolder, isUndecided } from './collect.js';
+import { type Discovered, discover } from './discover.js';
 import { fetchItem } from './fetch.js';
+import { withIndex } from './index-files.js';
 import { sweep } from './process-sweep.js';
+import { type Provided, readProvided } from './provided-metadata.js';
 import {
   type FromHandler,
   RUN_MARKER,
   type RunLog,
+  type RunOutput,
+  type RunOutputResult,
   type RunResult,
   type RunSpec,
   runPaths,
   type ToHandler,
 } from './run-spec.js';
 import { type LocalEnd, type LocalRun, runLocal } from './runners/local.js';
+import { ToolVersions } from './tool-versions.js';
 import { judge } from './verdict.js';
 
 /** What of a log travels with the outcome; the rest is a blob. */
@@ -51,13 +57,16 @@ interface Running {
 
 export class Handler {
   private readonly running = new Map<string, Running>();
+  private readonly versions: ToolVersions;
   private stopBeat: Cancel = () => {};
   private closed = false;
 
   constructor(
     private readonly deps: HandlerDeps,
     private readonly options: { heartbeatMs: number; path: string | undefined },
-  ) {}
+  ) {
+    this.versions = new ToolVersions(deps);
+  }
 
   start(): void {
     const { channel, clock } = this.deps;
@@ -96,9 +105,11 @@ export class Handler {
   private async runCommand(spec: RunSpec): Promise<RunResult> {
     if (spec.work.kind !== 'command') throw new Error('not a command');
     const { clock } = this.deps;
-    const { command, outputs } = spec.work;
+    const { command, outputs, links = [] } = spec.work;
     const paths = runPaths(spec.folder);
     makeRunFolder(spec);
+    for (const { path, target } of links) symlinkSync(target, insideFolder(spec.folder, path));
+    for (const { file, precreateFolder } of outputs) if (precreateFolder) mkdirSync(filesFolder(file), { mode: 0o700 });
     writeFileSync(paths.script, command.script, { mode: 0o600 });
     for (const file of command.configFiles) {
       writeFileSync(insideFolder(spec.folder, resolve(paths.working, file.path)), file.text, { mode: 0o600 });
@@ -125,11 +136,65 @@ export class Handler {
     sweep(spec.folder);
     const stdout = await readLog(paths.stdout, end.stdoutBytes);
     const stderr = await readLog(paths.stderr, end.stderrBytes);
-    const base = { exitCode: end.exitCode, stdout, stderr, startedAt, endedAt };
+    const toolVersion = await this.versionOf(spec, end);
+    const base = {
+      exitCode: end.exitCode,
+      stdout,
+      stderr,
+      startedAt,
+      endedAt,
+      ...(toolVersion ? { toolVersion } : {}),
+    };
     if (end.stopped?.by === 'cancel') return { ...base, state: 'stopped', message: end.stopped.message, outputs: [] };
     const verdict = await this.verdict(spec, end);
-    const results = await collectOutputs(this.deps, spec.folder, outputs);
-    return { ...base, ...verdict, outputs: results };
+    return { ...base, ...verdict, ...(await this.collect(spec, verdict)) };
+  }
+
+  /** What the tool made: its outputs, and if it succeeded what is to be found beside them. */
+  private async collect(
+    spec: RunSpec,
+    verdict: { state: 'ok' | 'error'; message?: string },
+  ): Promise<Pick<RunResult, 'outputs' | 'found' | 'elements' | 'message'>> {
+    if (spec.work.kind !== 'command') throw new Error('not a command');
+    const { outputs, collections = [], command } = spec.work;
+    const byPath = (named: string) =>
+      outputs.find(({ file, name }) => file === named || name === named || file.endsWith(`dataset_${named}.dat`))?.name;
+    const { providedMetadataFile = 'galaxy.json' } = command;
+    const provided: Provided = await readProvided(spec.folder, providedMetadataFile, byPath);
+    const hasRules = collections.length > 0 || outputs.some((output) => output.discover !== undefined);
+    let found: Discovered | undefined;
+    if (verdict.state === 'ok' && hasRules) {
+      found = await discover(this.deps, spec.folder, { outputs, collections }, provided);
+    }
+    const decided = outputs.map((output) => decidedBy(output, provided, found));
+    const results: RunOutputResult[] = [];
+    for (const result of await collectOutputs(this.deps, spec.folder, decided)) {
+      results.push(await this.indexed(spec, describedBy(result, provided, found)));
+    }
+    const files: NonNullable<RunResult['found']> = [];
+    for (const file of found?.files ?? []) files.push(await this.indexed(spec, file));
+    const message = [verdict.message, ...(found?.notes ?? [])].filter(Boolean).join('\n');
+    return {
+      outputs: results,
+      ...(files.length > 0 ? { found: files } : {}),
+      ...(found && collections.length > 0 ? { elements: found.elements } : {}),
+      ...(message ? { message } : {}),
+    };
+  }
+
+  private indexed<T extends RunOutputResult>(spec: RunSpec, result: T): Promise<T> {
+    return withIndex(this.deps, result, {
+      folder: spec.folder,
+      environment: this.environment(spec, {}),
+      killGraceMs: spec.limits.killGraceMs,
+      running: ({ stop, kill }) => this.running.set(runKey(spec), { folder: spec.folder, stop, kill }),
+    });
+  }
+
+  private async versionOf(spec: RunSpec, end: LocalEnd): Promise<string | undefined> {
+    const script = spec.work.kind === 'command' ? spec.work.command.versionScript : undefined;
+    if (script === undefined || end.stopped !== undefined) return undefined;
+    return this.versions.of(script, { folder: spec.folder, environment: this.environment(spec, {}) });
   }
 
   private async verdict(spec: RunSpec, end: LocalEnd): Promise<{ state: 'ok' | 'error'; message?: string }> {
@@ -155,9 +220,8 @@ export class Handler {
     const outputs: RunResult['outputs'] = [];
     try {
       for (const item of spec.work.items) {
-        outputs.push(
-          await fetchItem(this.deps, item, { bytesMax: spec.limits.fetchBytesMax, signal: controller.signal }),
-        );
+        const limits = { bytesMax: spec.limits.fetchBytesMax, signal: controller.signal };
+        outputs.push(await this.indexed(spec, await fetchItem(this.deps, item, limits)));
       }
     } catch (error) {
       if (!controller.signal.aborted) throw error;
@@ -176,10 +240,14 @@ export class Handler {
   /** Nothing of the node's own environment goes to a tool but PATH and the time zone: it may hold secrets. */
   private environment(spec: RunSpec, own: Record<string, string>): Record<string, string> {
     const { folder } = spec;
+    const isShared = spec.work.kind === 'command' && spec.work.command.home === 'shared';
+    const home = (isShared && spec.work.kind === 'command' ? spec.work.sharedHome : undefined) ?? runPaths(folder).home;
     return {
       PATH: this.options.path ?? DEFAULT_PATH,
       LC_ALL: 'C',
-      HOME: folder,
+      HOME: home,
+      _GALAXY_JOB_HOME_DIR: runPaths(folder).home,
+      _GALAXY_JOB_TMP_DIR: runPaths(folder).temporary,
       TMPDIR: runPaths(folder).temporary,
       TMP: runPaths(folder).temporary,
       TEMP: runPaths(folder).temporary,
@@ -209,7 +277,31 @@ function makeRunFolder(spec: RunSpec): void {
   const paths = runPaths(spec.folder);
   rmSync(spec.folder, { recursive: true, force: true });
   mkdirSync(spec.folder, { recursive: true, mode: 0o700 });
-  for (const folder of [paths.working, paths.outputs, paths.temporary]) mkdirSync(folder, { mode: 0o700 });
+  for (const folder of [paths.working, paths.outputs, paths.temporary, paths.home]) mkdirSync(folder, { mode: 0o700 });
+}
+
+/** An output as it is looked at, when the tool or what was found has the last word on its datatype. */
+function decidedBy(output: RunOutput, provided: Provided, found: Discovered | undefined): RunOutput {
+  const primary = found?.primaries.get(output.name);
+  const extension = provided.get(output.name)?.extension ?? primary?.extension;
+  if (primary === undefined) return extension === undefined ? output : { ...output, extension };
+  const { fromWorkDir: _, ...rest } = output;
+  return { ...rest, extension: extension || (isUndecided(output.extension) ? 'auto' : output.extension) };
+}
+
+/** The words that the tool gave it. */
+function describedBy(result: RunOutputResult, provided: Provided, found: Discovered | undefined): RunOutputResult {
+  const said = provided.get(result.name);
+  const primary = found?.primaries.get(result.name);
+  const label = said?.name ?? primary?.name;
+  const genomeBuild = said?.genomeBuild ?? primary?.genomeBuild;
+  return {
+    ...result,
+    ...(said?.info && result.info === '' ? { info: said.info } : {}),
+    ...(said && Object.keys(said.metadata).length > 0 ? { metadata: { ...result.metadata, ...said.metadata } } : {}),
+    ...(label === undefined ? {} : { label }),
+    ...(genomeBuild === undefined ? {} : { genomeBuild }),
+  };
 }
 
 function insideFolder(folder: string, file: string): string {

@@ -38,7 +38,7 @@ export function jobState(job: JobRecord, local: LocalJobState | undefined): JobS
 /** What the API and the composition root need of the job side. */
 export interface JobService {
   /** Submits the jobs of one request; accepted (fsynced) when it resolves. `job` and dataset ids are final. */
-  submit(account: string, submissions: Submission[]): Promise<SubmittedJob[]>;
+  submit(account: string, submissions: Submission[], implicit?: ImplicitCollection[]): Promise<SubmittedJob[]>;
   /** An upload: the same life, run by the node itself. */
   submitFetch(account: string, fetch: FetchSubmission): Promise<SubmittedJob>;
   cancel(account: string, job: string, reason?: string): Promise<void>;
@@ -55,7 +55,37 @@ export interface Submission {
   history: string;
   state: import('../../protocol/log/entry.js').JsonObject;
   inputs: Record<string, { kind: 'dataset' | 'collection'; id: string }[]>;
-  outputs: { name: string; label: string; extension: string; hidden: boolean }[];
+  outputs: SubmittedOutput[];
+  collections?: SubmittedCollection[];
+}
+
+export interface SubmittedOutput {
+  name: string;
+  label: string;
+  extension: string;
+  hidden: boolean;
+  genomeBuild?: string | undefined;
+  /** The element of one of the job's collections that it is. */
+  element?: { collection: string; identifiers: string[] } | undefined;
+}
+
+export interface SubmittedCollection {
+  name: string;
+  label: string;
+  collectionType: string;
+  hidden: boolean;
+  /** Its elements are known when the job has ended. */
+  discovered: boolean;
+}
+
+/** What comes of running a tool over collections: the outputs of one name of all jobs. */
+export interface ImplicitCollection {
+  output: string;
+  label: string;
+  collectionType: string;
+  hidden: boolean;
+  /** Of each submission, in order; undefined where the job has no such output. */
+  identifiers: (string[] | undefined)[];
 }
 
 export interface FetchItem {
@@ -80,4 +110,8 @@ export interface SubmittedJob {
   job: string;
   /** Output name → dataset. */
   outputs: Record<string, string>;
+  /** Output name → collection. */
+  collections?: Record<string, string>;
+  /** Output name → the collection that all jobs of the request make together. */
+  implicit?: Record<string, string>;
 }

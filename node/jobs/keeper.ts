@@ -17,7 +17,7 @@ import { Waiters } from './waiters.js';
 
 export interface KeeperDeps extends DispatcherDeps {
   store: Store;
-  blobs: Pick<BlobStore, 'has' | 'adopt' | 'path' | 'onAdded'>;
+  blobs: Pick<BlobStore, 'has' | 'adopt' | 'path' | 'put' | 'onAdded'>;
   /** Brings a blob of the account to this node; rejects when no holder can be reached now. */
   bringBlob: (account: string, blob: string, signal: AbortSignal) => Promise<void>;
   /** A job that this node was running for an account at home elsewhere will not be reported. */

@@ -17,7 +17,14 @@ import type { Toolbox } from '../toolbox/tool.js';
 import { AcrossHomes, withElsewhereNamed } from './across-homes.js';
 import { jobErrors } from './errors.js';
 import { GiveUps } from './give-ups.js';
-import type { FetchSubmission, JobService, LocalJobState, Submission, SubmittedJob } from './job.js';
+import type {
+  FetchSubmission,
+  ImplicitCollection,
+  JobService,
+  LocalJobState,
+  Submission,
+  SubmittedJob,
+} from './job.js';
 import { type JobChange, Keeper } from './keeper.js';
 import { type HomeLine, Outbox } from './outbox.js';
 import { withoutRun } from './outcome.js';
@@ -30,8 +37,10 @@ import {
   checkSizes,
   FETCH_ITEMS_MAX,
   type Identity,
+  type ImplicitPlan,
   type PlannedJob,
   planFetch,
+  planImplicit,
   planSubmission,
 } from './submission.js';
 import type { Phase, TrackedJob } from './tracked.js';
@@ -40,8 +49,8 @@ export interface JobManagerDeps {
   log: AccountLog;
   store: Store;
   leases: LeaseSource;
-  blobs: Pick<BlobStore, 'has' | 'adopt' | 'path' | 'onAdded'>;
-  toolbox: Pick<Toolbox, 'tool' | 'plan' | 'prepare'>;
+  blobs: Pick<BlobStore, 'has' | 'adopt' | 'path' | 'read' | 'put' | 'onAdded'>;
+  toolbox: Pick<Toolbox, 'tool' | 'plan' | 'planCollections' | 'prepare'>;
   executor: Executor;
   home: HomeLine;
   /** Brings a blob of the account to this node; rejects when no holder can be reached now. */
@@ -116,14 +125,14 @@ export class JobManager implements JobService, Part {
     private readonly deps: JobManagerDeps,
     private readonly options: JobManagerOptions,
   ) {
-    const { log, store, leases, clock, logger, home } = deps;
+    const { log, store, leases, blobs, clock, logger, home } = deps;
     const { queueMax, retryMs, retryMaxMs, walltimeMs, logBytesMax, killGraceMs, fetchBytesMax, startsClosed } =
       options;
     this.jobsFolder = join(resolve(options.dataFolder), 'jobs');
     this.spool = new Spool(join(this.jobsFolder, 'spool'));
     this.background = new Background({ log: logger });
     this.queue = new JobQueue({ store }, { queueMax });
-    this.outbox = new Outbox({ log, leases, store, clock, logger, home }, { retryMs, retryMaxMs });
+    this.outbox = new Outbox({ log, leases, store, blobs, clock, logger, home }, { retryMs, retryMaxMs });
     this.giveUps = new GiveUps({ home, clock, logger }, { retryMs, retryMaxMs });
     const tellGaveUp = (account: string, job: string, reason: string) => this.giveUps.tell(account, job, reason);
     this.keeper = new Keeper(
@@ -184,16 +193,37 @@ export class JobManager implements JobService, Part {
   }
 
   /** Errors: `jobs/queue-full`, `jobs/too-large`, `jobs/partly-accepted`, and the log's and the store's. */
-  async submit(account: string, submissions: Submission[]): Promise<SubmittedJob[]> {
+  async submit(
+    account: string,
+    submissions: Submission[],
+    implicit: ImplicitCollection[] = [],
+  ): Promise<SubmittedJob[]> {
     checkSizes(submissions);
     const giveBack = this.queue.reserve(submissions.length);
     const accepted: SubmittedJob[] = [];
+    // Known before the first is accepted: the collections around all outputs go into the log with the first batch.
+    const identities = submissions.map(() => this.identityOf(this.deps.ids.next()));
+    let around: ImplicitPlan | undefined;
+    const opening = (hid: number, now: number) => {
+      around ??= planImplicit(implicit, submissions, identities, hid, now);
+      return around;
+    };
     try {
       for (let first = 0; first < submissions.length; first += BATCH_JOBS) {
         const batch = submissions.slice(first, first + BATCH_JOBS).map(
-          (submission): Wanted => ({
+          (submission, index): Wanted => ({
             history: submission.history,
-            plan: (identity, hid, now) => planSubmission(submission, identity, hid, now),
+            job: identities[first + index]?.job ?? '',
+            plan: (identity, hid, now) => {
+              const isFirst = first + index === 0;
+              const outer = isFirst ? opening(hid, now) : around;
+              const skipped = isFirst ? (outer?.hids ?? 0) : 0;
+              const made = planSubmission(submission, identity, hid + skipped, now, outer?.around[first + index]);
+              if (outer && implicit.length > 0) made.submitted.implicit = outer.ids;
+              return isFirst
+                ? { ...made, drafts: [...(outer?.drafts ?? []), ...made.drafts], hids: made.hids + skipped }
+                : made;
+            },
           }),
         );
         accepted.push(...(await this.accept(account, batch)));
@@ -338,8 +368,8 @@ export class JobManager implements JobService, Part {
       for (const { plan, history, job: given, fetch } of wanted) {
         const job = given ?? this.deps.ids.next();
         const hid = hids.get(history) ?? before.nextHid(history);
-        const made = plan({ job, output: (name) => this.deps.derivedId(job, name) }, hid, now);
-        hids.set(history, hid + Object.keys(made.submitted.outputs).length);
+        const made = plan(this.identityOf(job), hid, now);
+        hids.set(history, hid + made.hids);
         planned.push(made);
         notes.push({ account, job, order: this.queue.nextOrder(), epoch, forgiven: 0, ...(fetch ? { fetch } : {}) });
       }
@@ -347,6 +377,10 @@ export class JobManager implements JobService, Part {
     });
     for (const note of notes) this.keeper.consider(this.keeper.track(note, undefined, true), view);
     return planned.map(({ submitted }) => submitted);
+  }
+
+  private identityOf(job: string): Identity {
+    return { job, output: (name) => this.deps.derivedId(job, name) };
   }
 
   /** Jobs of accounts at home here that the log has and no note names: they came from another node. */

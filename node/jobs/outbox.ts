@@ -6,6 +6,7 @@
  * outcome with the highest (epoch, attempt) wins, and the same one is not appended again.
  */
 import type { JobOutcome } from '../../protocol/account/entries.js';
+import type { BlobStore } from '../../protocol/blobs/blob.js';
 import type { AccountLog, LeaseSource } from '../../protocol/log/account-log.js';
 import type { JsonObject } from '../../protocol/log/entry.js';
 import { type Clock, sleep } from '../../protocol/runtime/clock.js';
@@ -14,6 +15,7 @@ import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import { readJson, type Store, type StoreOp } from '../../protocol/runtime/store.js';
 import { jobErrors } from './errors.js';
+import { type FoundList, foundDrafts, readFound } from './found.js';
 import { JOB_NAMESPACES } from './namespaces.js';
 
 /** The way to the node that is an account's home; the root injects the door. */
@@ -34,6 +36,7 @@ export interface OutboxDeps {
   log: AccountLog;
   leases: LeaseSource;
   store: Store;
+  blobs: Pick<BlobStore, 'read'>;
   clock: Clock;
   logger: Logger;
   home: Pick<HomeLine, 'deliver'>;
@@ -94,7 +97,8 @@ export class Outbox implements Part {
     for (;;) {
       try {
         if (this.deps.leases.current(account) !== undefined) {
-          await appendOutcome(this.deps.log, account, outcome, also);
+          const found = await readFound(this.deps.blobs, outcome);
+          await appendOutcome(this.deps.log, account, outcome, found, also);
           return;
         }
       } catch (error) {
@@ -143,7 +147,8 @@ export class Outbox implements Part {
       signal.throwIfAborted();
       try {
         if (this.deps.leases.current(account) !== undefined) {
-          await appendOutcome(this.deps.log, account, outcome, [remove]);
+          const found = await readFound(this.deps.blobs, outcome);
+          await appendOutcome(this.deps.log, account, outcome, found, [remove]);
         } else {
           await this.deps.home.deliver(account, outcome, signal);
           await this.deps.store.commit([remove]);
@@ -166,17 +171,21 @@ export class Outbox implements Part {
   }
 }
 
-/** Appends an outcome unless one that wins over it is there; `also` is committed in any case. */
+/**
+ * Appends an outcome, with the things that its run found, unless one that wins over it is there; `also` is committed in
+ * any case.
+ */
 export async function appendOutcome(
   log: AccountLog,
   account: string,
   outcome: JobOutcome,
+  found: FoundList | undefined,
   also: readonly StoreOp[],
 ): Promise<void> {
   await log.append(account, (view) => {
-    const isLate = isOutranked(outcome, view.get('job', outcome.id)?.outcome);
-    const drafts = isLate ? [] : [{ type: 'job.outcome', payload: outcome as unknown as JsonObject }];
-    return { drafts, also: [...also] };
+    if (isOutranked(outcome, view.get('job', outcome.id)?.outcome)) return { drafts: [], also: [...also] };
+    const payload = outcome as unknown as JsonObject;
+    return { drafts: [{ type: 'job.outcome', payload }, ...foundDrafts(view, outcome, found)], also: [...also] };
   });
 }
 

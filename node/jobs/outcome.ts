@@ -1,5 +1,5 @@
 /** The one entry that ends a job: made of what a run left, and made to fit into a log entry. Pure. */
-import type { Content, JobOutcome } from '../../protocol/account/entries.js';
+import type { Content, ContentFile, JobOutcome } from '../../protocol/account/entries.js';
 import type { AccountView, JobRecord } from '../../protocol/account/records.js';
 import type { JsonObject } from '../../protocol/log/entry.js';
 import { ENTRY_PAYLOAD_BYTES_MAX } from '../../protocol/wire/limits.js';
@@ -21,6 +21,8 @@ export interface OutcomeBase {
 export interface AdoptedOutput {
   blob: string;
   size: number;
+  /** Its index and its extra files. */
+  more?: ContentFile[];
 }
 
 export interface RunFacts {
@@ -34,6 +36,8 @@ export interface RunFacts {
   stderrBlob: string | undefined;
   /** Original names of uploads, by output name. */
   createdFrom: ReadonlyMap<string, string>;
+  /** The list of what was found beside the outputs. */
+  found?: JobOutcome['found'];
 }
 
 /** How the outputs of a job look when it ended without making them. */
@@ -80,7 +84,7 @@ export function fromRun(base: OutcomeBase, result: RunResult, facts: RunFacts): 
     outputs[output.name] = {
       state: isError ? 'error' : output.state,
       extension: output.extension,
-      files: adopted ? [{ role: 'primary', path: '', blob: adopted.blob, size: adopted.size }] : [],
+      files: adopted ? filesOf(adopted) : [],
       size: adopted?.size ?? 0,
       peek: clip(output.peek, 8192),
       blurb: clip(output.blurb, 1024),
@@ -109,9 +113,15 @@ export function fromRun(base: OutcomeBase, result: RunResult, facts: RunFacts): 
     startedAt: result.startedAt,
     endedAt: result.endedAt,
     outputs,
+    ...(result.toolVersion ? { toolVersion: clip(result.toolVersion, 1024) } : {}),
+    ...(facts.found === undefined ? {} : { found: facts.found }),
     inputBlobs: facts.inputBlobs,
     metrics,
   });
+}
+
+export function filesOf({ blob, size, more = [] }: AdoptedOutput): ContentFile[] {
+  return [{ role: 'primary', path: '', blob, size }, ...more];
 }
 
 /**
@@ -137,7 +147,7 @@ export function fitOutcome(outcome: JobOutcome, bytesMax = OUTCOME_BYTES_MAX): J
       message: clip(o.message ?? '', 512),
     }),
     (o) => mapOutputs(o, ({ createdFrom: _, ...content }) => ({ ...content, info: '', blurb: '' })),
-    ({ inputBlobs: _, ...o }) => ({ ...o, commandLine: '' }),
+    ({ inputBlobs: _, toolVersion: __, ...o }) => ({ ...o, commandLine: '' }),
   ];
   let fitting = outcome;
   for (const step of steps) {

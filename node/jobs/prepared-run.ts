@@ -5,11 +5,13 @@
 import { type AccountView, contentOf, type JobRecord } from '../../protocol/account/records.js';
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import { toolContext } from '../datasets/tool-context.js';
-import type { Toolbox } from '../toolbox/tool.js';
+import type { Toolbox, ToolContext, ToolDataset, ToolElement } from '../toolbox/tool.js';
+import { filesFolder } from './collect.js';
 import { inputDatasets } from './readiness.js';
-import { type RunOutput, type RunSpec, runPaths } from './run-spec.js';
+import { type RunLink, type RunOutput, type RunSpec, type RunWork, runPaths } from './run-spec.js';
 import type { FetchFile } from './spool.js';
 import { fetchOutput } from './submission.js';
+import { staysInside } from './work-files.js';
 
 export interface PreparedRun {
   spec: RunSpec;
@@ -23,13 +25,14 @@ export interface ToPrepare {
   view: AccountView;
   /** The files of an upload. */
   fetch: readonly FetchFile[] | undefined;
+  sharedHome: string;
   run: Omit<RunSpec, 'job' | 'work'>;
 }
 
 /** Errors are plain ones, in words for the job's owner, and those of the toolbox. */
 export function prepareRun(
-  deps: { toolbox: Pick<Toolbox, 'tool' | 'plan' | 'prepare'>; blobs: Pick<BlobStore, 'path'> },
-  { job, view, fetch, run }: ToPrepare,
+  deps: { toolbox: Pick<Toolbox, 'tool' | 'plan' | 'planCollections' | 'prepare'>; blobs: Pick<BlobStore, 'path'> },
+  { job, view, fetch, run, sharedHome }: ToPrepare,
 ): PreparedRun {
   const { toolbox, blobs } = deps;
   const base = { ...run, job: job.id };
@@ -48,29 +51,88 @@ export function prepareRun(
   const tool = toolbox.tool(job.tool, job.toolVersion);
   if (tool === undefined) throw new Error(`The tool ${job.tool} (version ${job.toolVersion}) is not installed here.`);
   const inputBlobs: Record<string, string> = {};
+  const links: RunLink[] = [];
+  const linked = new Map<string, string>();
   for (const { id, dataset } of inputDatasets(view, job)) {
-    const blob = dataset && contentOf(view, dataset)?.files[0]?.blob;
-    if (blob !== undefined) inputBlobs[id] = blob;
+    const files = (dataset && contentOf(view, dataset)?.files) ?? [];
+    const blob = files.find(({ role }) => role === 'primary')?.blob;
+    if (blob === undefined) continue;
+    inputBlobs[id] = blob;
+    const extra = files.filter(({ role, path }) => role === 'extra' && staysInside(path));
+    if (extra.length === 0) continue;
+    // Tools look for them in the folder that is named after the file.
+    const file = `${runPaths(run.folder).inputs}/dataset_${id}.dat`;
+    linked.set(id, file);
+    links.push({ path: file, target: blobs.path(blob) });
+    for (const one of extra) links.push({ path: `${filesFolder(file)}/${one.path}`, target: blobs.path(one.blob) });
   }
-  const context = toolContext(view, job.history);
+  const context = withMetadataFiles(toolContext(view, job.history), (blob) => blobs.path(blob));
   const expanded = { state: job.params, inputs: job.inputs };
   const planned = new Map(toolbox.plan(tool, expanded, context).map((output) => [output.name, output]));
   const command = toolbox.prepare(tool, expanded, context, {
     inputPath: (dataset) => {
       const blob = inputBlobs[dataset];
       if (blob === undefined) throw new Error(`dataset ${dataset} is not an input of this job, or has no content`);
-      return blobs.path(blob);
+      return linked.get(dataset) ?? blobs.path(blob);
     },
     outputPath: outputFile,
     workFolder: runPaths(run.folder).working,
   });
   const outputs = Object.keys(job.outputs).map((name): RunOutput => {
-    const fromWorkDir = planned.get(name)?.fromWorkDir;
-    const extension = view.get('dataset', job.outputs[name] ?? '')?.extension ?? 'data';
-    return { name, file: outputFile(name), extension, ...(fromWorkDir ? { fromWorkDir } : {}) };
+    const { fromWorkDir, metadata, discover, precreateFolder } = planned.get(name) ?? {};
+    const record = view.get('dataset', job.outputs[name] ?? '');
+    return {
+      name,
+      file: outputFile(name),
+      extension: record?.extension ?? 'data',
+      ...(record ? { label: record.name } : {}),
+      ...(fromWorkDir ? { fromWorkDir } : {}),
+      ...(metadata ? { metadata } : {}),
+      ...(discover ? { discover } : {}),
+      ...(precreateFolder ? { precreateFolder } : {}),
+    };
   });
+  const collections = (toolbox.planCollections?.(tool, expanded, context) ?? [])
+    .filter(({ discover, name }) => discover.length > 0 && job.outputCollections?.[name] !== undefined)
+    .map(({ name, collectionType, discover }) => ({ name, collectionType, discover }));
   const commandLine = command.commandLine ?? command.script;
-  return { spec: { ...base, work: { kind: 'command', command, outputs } }, commandLine, inputBlobs };
+  const work: RunWork = {
+    kind: 'command',
+    command,
+    outputs,
+    ...(collections.length > 0 ? { collections } : {}),
+    ...(links.length > 0 ? { links } : {}),
+    ...(command.home === 'shared' ? { sharedHome } : {}),
+  };
+  return { spec: { ...base, work }, commandLine, inputBlobs };
+}
+
+/** An index is a path for templates: `$input.metadata.bam_index`. */
+function withMetadataFiles(context: ToolContext, pathOf: (blob: string) => string): ToolContext {
+  const named = (dataset: ToolDataset): ToolDataset => {
+    const { content } = dataset;
+    const files = content?.files.filter(({ role }) => role === 'metadata') ?? [];
+    if (content === undefined || files.length === 0) return dataset;
+    const paths = Object.fromEntries(files.map(({ path, blob }) => [path, pathOf(blob)]));
+    return { ...dataset, content: { ...content, metadata: { ...content.metadata, ...paths } } };
+  };
+  const inside = (element: ToolElement): ToolElement =>
+    'dataset' in element
+      ? { ...element, dataset: named(element.dataset) }
+      : { ...element, elements: element.elements.map(inside) };
+  return {
+    ...context,
+    dataset(id) {
+      const found = context.dataset(id);
+      return found && named(found);
+    },
+    collection(id) {
+      const found = context.collection(id);
+      if (found === undefined) return undefined;
+      const elements = found.elements.map((element) => ({ ...element, dataset: named(element.dataset) }));
+      return { ...found, elements, ...(found.tree ? { tree: found.tree.map(inside) } : {}) };
+    },
+  };
 }
 
 export function outputsOf({ work }: RunSpec): RunOutput[] {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { JsonObject } from '../../protocol/log/entry.js';
-import type { PreparedCommand } from '../toolbox/tool.js';
+import type { DiscoverRule, PreparedCommand } from '../toolbox/tool.js';
 
 export interface RunOutput {
   name: string;
@@ -14,6 +14,27 @@ export interface RunOutput {
   extension: string;
   /** Relative to `working/`: the tool writes there and the file is moved afterwards. */
   fromWorkDir?: string;
+  /** What the dataset is called: what is found for it is named after it. */
+  label?: string;
+  /** Stands above what the bytes say. */
+  metadata?: JsonObject;
+  discover?: DiscoverRule[];
+  /** The folder of its extra files is there before the tool runs. */
+  precreateFolder?: boolean;
+}
+
+/** A collection whose elements are found after the run. */
+export interface RunCollection {
+  name: string;
+  collectionType: string;
+  discover: DiscoverRule[];
+}
+
+/** A second name for a file of this node, made before the tool runs. */
+export interface RunLink {
+  /** Absolute, inside the run's folder. */
+  path: string;
+  target: string;
 }
 
 /** One upload: a file of this node that the run may read and never changes. */
@@ -27,7 +48,15 @@ export interface RunFetch {
 }
 
 export type RunWork =
-  | { kind: 'command'; command: PreparedCommand; outputs: RunOutput[] }
+  | {
+      kind: 'command';
+      command: PreparedCommand;
+      outputs: RunOutput[];
+      collections?: RunCollection[];
+      links?: RunLink[];
+      /** HOME of tools that share one; absolute. */
+      sharedHome?: string;
+    }
   | { kind: 'fetch'; items: RunFetch[] };
 
 export interface RunSpec {
@@ -64,6 +93,19 @@ const runOutputResult = z.object({
   blurb: z.string(),
   metadata: jsonObject,
   info: z.string(),
+  /** Said by the tool itself. */
+  label: z.string().optional(),
+  genomeBuild: z.string().optional(),
+  /** Files beside the primary one, by their relative path. */
+  extra: z.array(z.object({ path: z.string(), file: z.string() })).optional(),
+  metadataFiles: z.array(z.object({ name: z.string(), file: z.string() })).optional(),
+});
+
+const foundFile = runOutputResult.extend({
+  file: z.string(),
+  /** `output/designation`. */
+  key: z.string(),
+  visible: z.boolean(),
 });
 
 const runLog = z.object({
@@ -82,8 +124,14 @@ const runResult = z.object({
   startedAt: z.number().int(),
   endedAt: z.number().int(),
   outputs: z.array(runOutputResult),
+  toolVersion: z.string().optional(),
+  /** Discovered datasets. */
+  found: z.array(foundFile).optional(),
+  /** Elements of discovered collections, by output. */
+  elements: z.record(z.string(), z.array(z.object({ identifiers: z.array(z.string()), key: z.string() }))).optional(),
 });
 
+export type FoundFile = z.output<typeof foundFile>;
 export type RunOutputResult = z.output<typeof runOutputResult>;
 export type RunLog = z.output<typeof runLog>;
 export type RunResult = z.output<typeof runResult>;
@@ -128,6 +176,8 @@ export function runPaths(folder: string) {
     working: `${folder}/working`,
     outputs: `${folder}/outputs`,
     temporary: `${folder}/tmp`,
+    home: `${folder}/home`,
+    inputs: `${folder}/inputs`,
     script: `${folder}/tool_script.sh`,
     stdout: `${folder}/stdout`,
     stderr: `${folder}/stderr`,

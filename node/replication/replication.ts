@@ -3,7 +3,7 @@
  * log that makes this node answerable for the blobs its users' entries name.
  */
 
-import type { Content } from '../../protocol/account/entries.js';
+import type { Content, JobOutcome } from '../../protocol/account/entries.js';
 import type { AccountView, DatasetRecord } from '../../protocol/account/records.js';
 import { contentOf } from '../../protocol/account/records.js';
 import type { BlobId } from '../../protocol/blobs/blob.js';
@@ -99,12 +99,14 @@ export class Replication implements Part {
       for (const content of Object.values(job.outcome?.outputs ?? {}))
         for (const file of content.files) blobs.set(file.blob, file.size);
       // Their sizes are not in the entry; a blob that is not here yet is counted as a small one.
+      if (job.outcome?.found) blobs.set(job.outcome.found.blob, job.outcome.found.size);
       for (const blob of [job.outcome?.stdoutBlob, job.outcome?.stderrBlob]) {
         if (blob !== undefined) blobs.set(blob, this.deps.blobs.size(blob) ?? 0);
       }
     }
     for (const dataset of view.list('dataset'))
-      for (const file of dataset.content?.files ?? []) blobs.set(file.blob, file.size);
+      for (const file of [...(dataset.content?.files ?? []), ...(dataset.moreFiles ?? [])])
+        blobs.set(file.blob, file.size);
     return this.deps.ledger.track([...blobs].map(([blob, size]) => ({ blob, size })));
   }
 
@@ -175,8 +177,11 @@ export function blobsNamedBy(entry: Pick<Entry, 'type' | 'payload'>): { blob: Bl
     for (const file of files) found.push({ blob: file.blob, size: file.size });
   };
   if (entry.type === 'dataset.created') takeContent(entry.payload.content);
+  if (entry.type === 'dataset.files') takeContent(entry.payload);
   if (entry.type === 'job.outcome') {
     for (const output of Object.values((entry.payload.outputs ?? {}) as Record<string, JsonValue>)) takeContent(output);
+    const list = entry.payload.found as JobOutcome['found'];
+    if (list) found.push({ blob: list.blob, size: list.size });
     for (const field of ['stdoutBlob', 'stderrBlob'] as const) {
       const blob = entry.payload[field];
       if (typeof blob === 'string') found.push({ blob, size: undefined });

@@ -2,10 +2,13 @@
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
 
 export interface Reference {
-  src: 'hda' | 'hdca';
+  /** `dce`: a place in a collection, or a collection within another. */
+  src: 'hda' | 'hdca' | 'dce';
   id: string;
   /** What the dataset is called in the collection that it came from. */
   elementIdentifier?: string;
+  /** The kind of collection that one job is to get, when the collection is mapped over. */
+  mapOver?: string;
 }
 
 export type ReadReferences = { references: Reference[] } | { wrong: string };
@@ -29,11 +32,20 @@ export function readReferences(raw: JsonValue | undefined, depth = 0): ReadRefer
   if (raw.__class__ === 'RuntimeValue' || raw.__class__ === 'ConnectedValue') return { references: [] };
   const { src = 'hda', id } = raw;
   if (typeof id !== 'string') return { wrong: 'A dataset is named by {"src": "hda", "id": "…"}; the id is missing.' };
-  if (src !== 'hda' && src !== 'hdca') {
+  if (src !== 'hda' && src !== 'hdca' && src !== 'dce') {
     return { wrong: `"${String(src).slice(0, 40)}" is not a source that this node knows: use hda or hdca.` };
   }
-  const identifier = raw.element_identifier;
-  return { references: [{ src, id, ...(typeof identifier === 'string' ? { elementIdentifier: identifier } : {}) }] };
+  const { element_identifier: identifier, map_over_type: mapOver } = raw;
+  return {
+    references: [
+      {
+        src,
+        id,
+        ...(typeof identifier === 'string' ? { elementIdentifier: identifier } : {}),
+        ...(typeof mapOver === 'string' && mapOver !== '' ? { mapOver } : {}),
+      },
+    ],
+  };
 }
 
 function fromText(text: string, depth: number): ReadReferences {

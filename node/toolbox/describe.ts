@@ -27,7 +27,13 @@ export function describeTool(
     config_file: null,
     icon: null,
     license: tool.license ?? null,
-    creator: null,
+    creator:
+      tool.creators.length === 0
+        ? null
+        : tool.creators.map(({ kind, attributes }) => ({
+            class: kind === 'person' ? 'Person' : 'Organization',
+            ...attributes,
+          })),
     requirements: tool.requirements.map(({ name, version, type }) => ({ name, version: version ?? null, type })),
   };
   if (options.linkDetails) {
@@ -44,6 +50,7 @@ export function describeTool(
 }
 
 function outputModel(output: LoadedOutput, { datatypes }: Pick<ModelDeps, 'datatypes'>): JsonValue {
+  if (output.kind === 'collection') return collectionModel(output);
   const type = datatypes.get(output.format);
   return {
     model_class: 'ToolOutput',
@@ -51,12 +58,35 @@ function outputModel(output: LoadedOutput, { datatypes }: Pick<ModelDeps, 'datat
     format: output.format,
     format_source: output.formatSource ?? null,
     metadata_source: output.metadataSource ?? '',
-    default_identifier_source: '',
+    default_identifier_source: output.defaultIdentifierSource ?? '',
     label: output.label ?? null,
     hidden: output.hidden,
     output_type: 'data',
     edam_format: type?.edamFormat ?? null,
     edam_data: type?.edamData ?? null,
     count: 1,
+  };
+}
+
+function collectionModel(output: LoadedOutput): JsonValue {
+  return {
+    model_class: 'ToolOutputCollection',
+    name: output.name,
+    label: output.label ?? null,
+    hidden: output.hidden,
+    output_type: 'collection',
+    default_format: output.format,
+    default_format_source: output.formatSource ?? null,
+    default_metadata_source: output.metadataSource ?? '',
+    inherit_format: output.inheritFormat,
+    inherit_metadata: false,
+    dynamic_structure: output.discovers,
+    structure: {
+      collection_type: output.collectionType ?? null,
+      collection_type_source: output.typeSource ?? null,
+      collection_type_from_rules: null,
+      structured_like: output.structuredLike ?? null,
+      discover_datasets: output.discover.map(({ pattern, directory, visible }) => ({ pattern, directory, visible })),
+    },
   };
 }

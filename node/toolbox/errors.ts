@@ -18,6 +18,26 @@ export const toolErrors = defineErrors('toolbox', {
     say: 'The wrapper {file}, line {line}, uses {what}, which this node does not support.',
     mend: 'Leave the construct out of the wrapper, or run the tool on a Galaxy server.',
   },
+  profile: {
+    kind: 'not-implemented',
+    say: 'The wrapper {file}, line {line}, is written for Galaxy {profile}; this node knows profiles up to {newest}.',
+    mend: 'Update this node, or use an older version of the tool.',
+  },
+  import: {
+    kind: 'bad-request',
+    say: 'The wrapper {file}, line {line}, imports {name}: {reason}.',
+    mend: 'Put the macro file into the folder of the tool, correct its name, and reload the tools.',
+  },
+  recursion: {
+    kind: 'bad-request',
+    say: 'The wrapper {file}, line {line}, uses a macro inside itself: {chain}.',
+    mend: 'Take the macro out of its own text and reload the tools.',
+  },
+  growth: {
+    kind: 'bad-request',
+    say: 'The macros of the wrapper {file}, line {line}, make too much: {what}.',
+    mend: 'Make its macros and tokens smaller and reload the tools.',
+  },
   folder: {
     kind: 'not-found',
     say: 'The tool folder {folder} cannot be read: {reason}.',
@@ -28,10 +48,35 @@ export const toolErrors = defineErrors('toolbox', {
     say: 'The panel sections in {file} cannot be used: {reason}.',
     mend: 'It is a list of {id, name, tools}; correct it and reload the tools.',
   },
+  'table-line': {
+    kind: 'bad-request',
+    say: 'Line {line} of {file} cannot be used for the data table {table}: {reason}.',
+    mend: 'Correct the file; it is read again when it has changed.',
+  },
+  'table-unknown': {
+    kind: 'not-found',
+    say: 'There is no data table {table} on this node; there are {known}.',
+    mend: 'Define it in tool_data_table_conf.xml in the folder tool-data of the data folder.',
+  },
+  'table-row': {
+    kind: 'bad-request',
+    say: 'The line cannot be added to the data table {table}: {reason}.',
+    mend: 'Correct what was given and add it again.',
+  },
   path: {
     kind: 'internal',
     say: 'The path {path} holds a character that no command line can carry safely.',
     mend: 'Move the data folder to a path without quotes, backslashes, dollar signs or line ends.',
+  },
+  programs: {
+    kind: 'unavailable',
+    say: 'The tool {tool} cannot run on this node: {missing} is not installed here.',
+    mend: 'Ask the administrator to install it, or to configure tools.environment or tools.container (docs/TOOLS.md).',
+  },
+  install: {
+    kind: 'bad-request',
+    say: '{path} cannot be installed: {reason}.',
+    mend: 'Nothing was changed. Mend it, and install it again.',
   },
   foreign: {
     kind: 'internal',
@@ -44,10 +89,12 @@ export const toolErrors = defineErrors('toolbox', {
 export interface Spot {
   file: string;
   line: number;
+  column?: number;
 }
 
 export const unsupported = (what: string, { file, line }: Spot) => toolErrors('unsupported', { file, line, what });
-export const malformed = (reason: string, { file, line }: Spot) => toolErrors('wrapper', { file, line, reason });
+export const malformed = (reason: string, { file, line, column }: Spot) =>
+  toolErrors('wrapper', { file, line, reason, ...(column === undefined ? {} : { column }) });
 
 /** Runs `work`; a template's own error becomes one of the toolbox's. `loading`: what is unsupported is said as such. */
 export function translated<T>(loading: boolean, work: () => T): T {

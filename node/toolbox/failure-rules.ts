@@ -1,5 +1,7 @@
 /** When a job has failed: `<stdio>`, `detect_errors`, and what a profile means by default. */
 import { malformed, unsupported } from './errors.js';
+import type { Note } from './loaded.js';
+import type { ProfileRules } from './profile.js';
 import type { FailureRule } from './tool.js';
 import { pythonPattern } from './validator.js';
 import { elements, type XmlElement } from './wrapper-xml.js';
@@ -7,8 +9,7 @@ import { elements, type XmlElement } from './wrapper-xml.js';
 /** Plain data goes to another process, so the open ends of a range are numbers too. */
 const LOWEST = -2147483648;
 const HIGHEST = 2147483647;
-const LEVELS = ['warning', 'fatal', 'fatal_oom', 'log'] as const;
-type Level = (typeof LEVELS)[number];
+type Level = FailureRule['level'];
 
 const nonZero: FailureRule[] = [
   { when: 'exit-code', from: 1, to: HIGHEST, level: 'fatal', description: '' },
@@ -32,59 +33,91 @@ const AGGRESSIVE: FailureRule[] = [
   output('error:', 'fatal', ''),
 ];
 
-/** Since this profile an exit code other than zero is a failure; before, anything on stderr is. */
-const EXIT_CODE_PROFILE = 16.04;
+const ANY_STDERR: FailureRule = {
+  when: 'output',
+  source: 'stderr',
+  pattern: '[\\s\\S]',
+  level: 'fatal',
+  description: 'The tool wrote to its error output',
+};
 
+/**
+ * As Galaxy has it: `<stdio>` comes first and stands alone unless `detect_errors` adds to it; a tool that says nothing
+ * has what its profile means; and where no rule comes of all this, anything on standard error is a failure.
+ */
 export function failureRules(
   command: XmlElement | undefined,
-  stdio: XmlElement | undefined,
-  profile: string,
+  stdio: readonly XmlElement[],
+  profile: Pick<ProfileRules, 'stderrIsFailure'>,
+  notes: Note[],
 ): FailureRule[] {
-  const detect = command?.attributes.detect_errors ?? 'default';
-  const own = stdio ? elements(stdio).map(ruleOf) : [];
-  const modern = Number.parseFloat(profile) >= EXIT_CODE_PROFILE;
-  if (command && !['default', 'exit_code', 'aggressive'].includes(detect)) {
-    throw unsupported(`detect_errors="${detect}"`, command);
-  }
-  if (detect === 'exit_code') return [...own, ...nonZero];
-  if (detect === 'aggressive') return [...own, ...AGGRESSIVE, ...nonZero];
-  if (modern) return own.some(({ when }) => when === 'exit-code') ? own : [...own, ...nonZero];
-  if (stdio) return own;
-  return [
-    {
-      when: 'output',
-      source: 'stderr',
-      pattern: '[\\s\\S]',
-      level: 'fatal',
-      description: 'The tool wrote to its error output',
-    },
-  ];
+  const own = stdio.flatMap((one) => elements(one)).flatMap((child) => ruleOf(child, notes));
+  const rules = [...own, ...detected(command, stdio.length > 0, profile)];
+  return rules.length > 0 ? rules : [ANY_STDERR];
 }
 
-function ruleOf(given: XmlElement): FailureRule {
+function detected(
+  command: XmlElement | undefined,
+  hasStdio: boolean,
+  profile: Pick<ProfileRules, 'stderrIsFailure'>,
+): FailureRule[] {
+  const detect = command?.attributes.detect_errors || 'default';
+  switch (detect) {
+    case 'default':
+      return hasStdio || profile.stderrIsFailure ? [] : nonZero;
+    case 'exit_code':
+      return [...outOfMemory(command), ...nonZero];
+    case 'aggressive':
+      return [...AGGRESSIVE, ...nonZero];
+    default:
+      throw unsupported(`detect_errors="${detect}"`, command as XmlElement);
+  }
+}
+
+function outOfMemory(command: XmlElement | undefined): FailureRule[] {
+  const written = command?.attributes.oom_exit_code;
+  if (command === undefined || written === undefined) return [];
+  const code = Number(written);
+  if (written.trim() === '' || !Number.isInteger(code)) {
+    throw malformed(`oom_exit_code="${written}" is not a whole number`, command);
+  }
+  return [{ when: 'exit-code', from: code, to: code, level: 'fatal_oom', description: 'Out of memory error occurred' }];
+}
+
+function ruleOf(given: XmlElement, notes: Note[]): FailureRule[] {
+  const { file, line } = given;
   const level = levelOf(given);
-  const description = given.attributes.description ?? '';
-  if (given.name === 'exit_code') return { when: 'exit-code', ...rangeOf(given), level, description };
-  if (given.name !== 'regex') throw unsupported(`<${given.name}> in <stdio>`, given);
-  const { match, source = 'both' } = given.attributes;
+  const description = given.attributes.desc ?? given.attributes.description ?? '';
+  if (given.name === 'exit_code') return [{ when: 'exit-code', ...rangeOf(given), level, description }];
+  if (given.name !== 'regex') {
+    notes.push({ file, line, message: `<${given.name}> in <stdio> is not known` });
+    return [];
+  }
+  const { match } = given.attributes;
   if (match === undefined) throw malformed('a <regex> without match', given);
-  const sources = source.split(',').map((one) => one.trim().toLowerCase());
-  const [out, err] = [sources.includes('stdout') || sources.includes('output'), sources.includes('stderr')];
-  const both = sources.includes('both') || out === err;
   // Python's pattern crosses as it was written; that it can be read is found out here and not after the job.
   pythonPattern(match, given, false);
-  return { when: 'output', source: both ? 'both' : out ? 'stdout' : 'stderr', pattern: match, level, description };
+  return [{ when: 'output', source: sourceOf(given), pattern: match, level, description }];
 }
 
+/** `stdout`, `output`, `stderr`, `error`, `both`, several with commas; whatever says neither means both. */
+function sourceOf(given: XmlElement): 'stdout' | 'stderr' | 'both' {
+  const { src, source, sources } = given.attributes;
+  const said = (src ?? source ?? sources ?? 'both').toLowerCase();
+  const [out, err] = [said.includes('out') || said.includes('both'), said.includes('err') || said.includes('both')];
+  if (out === err) return 'both';
+  return out ? 'stdout' : 'stderr';
+}
+
+/** As Galaxy: what is not understood is fatal. Quality control messages are for the log. */
 function levelOf(given: XmlElement): Level {
   const text = (given.attributes.level ?? 'fatal').toLowerCase();
-  if (text === 'none' || text === 'qc') return 'log';
-  const level = LEVELS.find((known) => known === text);
-  if (!level) throw unsupported(`the level "${text}"`, given);
-  return level;
+  if (/log|qc|none/.test(text)) return 'log';
+  if (text.includes('warning')) return 'warning';
+  return text.includes('fatal_oom') ? 'fatal_oom' : 'fatal';
 }
 
-/** `1`, `1:5`, `1:`, `:-1`. */
+/** `1`, `1:5`, `1:`, `:-1`, `:`. */
 function rangeOf(given: XmlElement): { from: number; to: number } {
   const text = (given.attributes.range ?? given.attributes.value ?? '').replace(/\s+/g, '');
   const found = /^(?:(-?\d+)|(-?\d*):(-?\d*))$/.exec(text);

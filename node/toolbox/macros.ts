@@ -1,173 +1,201 @@
 /**
- * Macros: `<import>`, `<xml name>` with tokens and `<yield/>`, `<expand macro>`, `<token>`. All are expanded before a
- * wrapper is read, into a new tree whose elements keep the file and line that they came from.
+ * Macros: `<expand macro="x">` gives way to the text of the macro of that name. The rules are Galaxy's:
  *
- * Bounds: 50 levels of expansion, 100,000 elements, 50 imported files. Imports stay below the tool folder that the
- * wrapper belongs to.
+ * - `<yield name="a"/>` in a macro gives way to what is inside `<token name="a">` of the `<expand>`, in the order of
+ *   these tokens; then every `<yield/>` that is left to the rest of what is inside the `<expand>`.
+ * - Parameters (`tokens="x"` are required, `token_x="…"` has a default) are replaced in the macro's text after that, so
+ *   in what was yielded too; `token_quote` says what stands around their names.
+ * - Then the `<expand>`s in the result are expanded. A macro that comes back to itself is refused.
+ * - Definitions of imported files come first, a later definition of the same name wins.
+ *
+ * All is done before a wrapper is read, into new trees whose elements keep the file and line that they came from.
+ * Rejected: macros as functions that are called while reading: a yield may stand anywhere, even in a token.
  */
-import { readFile, realpath } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative } from 'node:path';
-import { malformed, unsupported } from './errors.js';
-import { element, elements, isElement, parseXml, textOf, type XmlElement, type XmlText } from './wrapper-xml.js';
+import { malformed, toolErrors } from './errors.js';
+import { nearMiss } from './near-miss.js';
+import { type Budget, nestedTokens, TOKEN_CHARS_MAX, type Token, TokenReplacer } from './tokens.js';
+import { elements, isElement, spotOfLine, textOf, type XmlElement, type XmlText } from './wrapper-xml.js';
 
-const LEVELS_MAX = 50;
 const ELEMENTS_MAX = 100_000;
-const IMPORTS_MAX = 50;
-const TOKEN_PASSES_MAX = 10;
-const TOKEN_TEXT_MAX = 1_000_000;
+/** Elements looked at while tokens are replaced. */
+const STEPS_MAX = 2_000_000;
+const DEPTH_MAX = 200;
 
-interface Imports {
-  total: { count: number };
-  /** Files being imported, outermost first. */
-  stack: string[];
-}
+type Nodes = readonly (XmlElement | XmlText)[];
 
-interface Definitions {
+export interface Definitions {
   macros: Map<string, XmlElement>;
-  tokens: Map<string, string>;
+  tokens: Map<string, Token>;
+  /** `<template>`: text that a template includes by its name. */
+  templates: Map<string, string>;
 }
 
-/** The wrapper without macros. `folder`: what imports may not leave. */
-export async function expandMacros(root: XmlElement, folder: string): Promise<XmlElement> {
-  const definitions: Definitions = { macros: new Map(), tokens: new Map() };
-  const imported: Imports = { total: { count: 0 }, stack: [root.file] };
-  for (const macros of elements(root, 'macros')) await define(macros, definitions, folder, imported);
-  if (definitions.macros.size === 0 && definitions.tokens.size === 0 && !element(root, 'macros')) return root;
-  const expander = new Expander(definitions.macros);
+export interface Expanded {
+  root: XmlElement;
+  templates: ReadonlyMap<string, string>;
+}
+
+/** The `<macros>` of the file that an `<import>` names. Throws when it cannot be had. */
+export type Imported = (importing: XmlElement) => XmlElement;
+
+/** The wrapper without macros. */
+export function expandMacros(root: XmlElement, imported: Imported): Expanded {
+  const definitions: Definitions = { macros: new Map(), tokens: new Map(), templates: new Map() };
+  const own = elements(root, 'macros');
+  for (const macros of own) define(macros, definitions, imported, [root.file]);
+  const budget: Budget = { elements: ELEMENTS_MAX, steps: STEPS_MAX, chars: TOKEN_CHARS_MAX };
+  const expander = new Expander(definitions.macros, budget);
   const rest = root.children.filter((child) => !isElement(child) || child.name !== 'macros');
-  const expanded = { ...root, children: expander.children(rest, undefined, 0) };
-  return withTokens(expanded, definitions.tokens);
+  const replacer = new TokenReplacer(nestedTokens([...definitions.tokens.values()], budget), budget);
+  const expanded = replacer.element({ ...root, children: expander.children(rest, []) });
+  const templates = new Map<string, string>();
+  for (const [name, text] of definitions.templates) {
+    const [replaced] = replacer.nodes([{ text, file: root.file, line: root.line }]) as XmlText[];
+    templates.set(name, replaced?.text ?? text);
+  }
+  return { root: expanded, templates };
 }
 
-async function define(macros: XmlElement, definitions: Definitions, folder: string, imported: Imports): Promise<void> {
-  for (const child of elements(macros)) {
-    if (child.name === 'import') {
-      const found = await importFile(child, folder, imported);
-      await define(found, definitions, folder, { ...imported, stack: [...imported.stack, found.file] });
+/** What `<macros>` defines, what it imports first. Elements that are no definitions say nothing, as in Galaxy. */
+export function define(macros: XmlElement, definitions: Definitions, imported: Imported, stack: string[]): void {
+  for (const importing of elements(macros, 'import')) {
+    const found = imported(importing);
+    if (stack.includes(found.file)) {
+      throw toolErrors('import', {
+        file: importing.file,
+        line: importing.line,
+        name: textOf(importing).trim(),
+        reason: 'it imports itself',
+      });
     }
+    define(found, definitions, imported, [...stack, found.file]);
   }
-  // After the imports: a wrapper's own definition wins.
-  for (const child of elements(macros)) {
-    const name = child.attributes.name;
-    if (child.name === 'import') continue;
-    if (name === undefined) throw malformed(`<${child.name}> in <macros> needs a name`, child);
-    if (child.name === 'token') definitions.tokens.set(name, textOf(child));
-    else if (child.name === 'xml' || (child.name === 'macro' && (child.attributes.type ?? 'xml') === 'xml')) {
-      definitions.macros.set(name, child);
-    } else if (child.name === 'macro' && child.attributes.type === 'template') {
-      throw unsupported('a macro of type template', child);
-    } else throw unsupported(`<${child.name}> in <macros>`, child);
+  // Galaxy reads <macro> first, then the short forms.
+  const all = elements(macros);
+  for (const child of all) if (child.name === 'macro') defineOne(child, child.attributes.type ?? 'xml', definitions);
+  for (const type of ['template', 'xml', 'token']) {
+    for (const child of all) if (child.name === type) defineOne(child, type, definitions);
   }
 }
 
-async function importFile(importing: XmlElement, folder: string, imported: Imports): Promise<XmlElement> {
-  const name = textOf(importing).trim();
-  if (++imported.total.count > IMPORTS_MAX) throw malformed(`more than ${IMPORTS_MAX} imported files`, importing);
-  const path = join(dirname(importing.file), name);
-  const away = relative(folder, path);
-  if (isAbsolute(name) || away.startsWith('..'))
-    throw malformed(`the import ${name} leaves the tool folder`, importing);
-  if (imported.stack.includes(path)) throw malformed(`the import ${name} imports itself`, importing);
-  let source: string;
-  try {
-    const real = relative(await realpath(folder), await realpath(path));
-    if (real.startsWith('..')) throw malformed(`the import ${name} leaves the tool folder`, importing);
-    source = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw malformed(`the imported file ${name} does not exist`, importing);
-  }
-  const root = parseXml(source, path);
-  if (root.name !== 'macros')
-    throw malformed(`the imported file ${name} holds <${root.name}>, not <macros>`, importing);
-  return root;
+function defineOne(child: XmlElement, type: string, definitions: Definitions): void {
+  const { name } = child.attributes;
+  if (name === undefined || name === '') throw malformed(`<${child.name}> in <macros> needs a name`, child);
+  if (type === 'xml') definitions.macros.set(name, child);
+  else if (type === 'token') definitions.tokens.set(name, tokenOf(child, name));
+  else if (type === 'template') definitions.templates.set(name, textOf(child));
+  else throw malformed(`a macro of type "${type}"; it is xml, token or template`, child);
 }
 
-/** What an `<expand>` brings along. */
-interface Frame {
-  body: readonly (XmlElement | XmlText)[];
-  named: ReadonlyMap<string, readonly (XmlElement | XmlText)[]>;
-  outer: Frame | undefined;
+function tokenOf(child: XmlElement, name: string): Token {
+  const text = textOf(child);
+  const lines = text.split('\n').map((_, index) => spotOfLine(child, index));
+  return { name, text, file: child.file, line: lines[0]?.line ?? child.line, ...(lines.length > 1 ? { lines } : {}) };
 }
 
 class Expander {
-  private made = 0;
+  constructor(
+    private readonly macros: ReadonlyMap<string, XmlElement>,
+    private readonly budget: Budget,
+  ) {}
 
-  constructor(private readonly macros: ReadonlyMap<string, XmlElement>) {}
-
-  children(
-    nodes: readonly (XmlElement | XmlText)[],
-    frame: Frame | undefined,
-    level: number,
-  ): (XmlElement | XmlText)[] {
-    return nodes.flatMap((node) => {
-      if (!isElement(node)) return [node];
-      if (++this.made > ELEMENTS_MAX) throw malformed(`macros make more than ${ELEMENTS_MAX} elements`, node);
-      if (node.name === 'expand') return this.expand(node, frame, level + 1);
-      if (node.name === 'yield' && frame) {
-        const name = node.attributes.name;
-        return this.children(name === undefined ? frame.body : (frame.named.get(name) ?? []), frame.outer, level + 1);
+  /** `active`: the macros whose text this is, outermost first. */
+  children(nodes: Nodes, active: readonly string[], depth = 0): Nodes {
+    const result: (XmlElement | XmlText)[] = [];
+    for (const node of nodes) {
+      if (!isElement(node)) {
+        result.push(node);
+        continue;
       }
-      return [{ ...node, children: this.children(node.children, frame, level) }];
-    });
-  }
-
-  private expand(node: XmlElement, outer: Frame | undefined, level: number): (XmlElement | XmlText)[] {
-    if (level > LEVELS_MAX) throw malformed(`macros are nested more than ${LEVELS_MAX} deep`, node);
-    const name = node.attributes.macro ?? '';
-    const macro = this.macros.get(name);
-    if (!macro) throw malformed(`there is no macro "${name}"`, node);
-    const named = new Map<string, readonly (XmlElement | XmlText)[]>();
-    const body = node.children.filter((child) => {
-      if (!isElement(child) || child.name !== 'token' || child.attributes.name === undefined) return true;
-      named.set(child.attributes.name, child.children);
-      return false;
-    });
-    const tokens = parameters(macro, node);
-    const inner = tokens.size === 0 ? macro : withTokens(macro, tokens);
-    return this.children(inner.children, { body, named, outer }, level);
-  }
-}
-
-/** Tokens of a parametrised macro: its own `token_x="default"`, over them what `<expand x="…">` says. */
-function parameters(macro: XmlElement, expand: XmlElement): Map<string, string> {
-  const mark = macro.attributes.token_quote ?? '@';
-  const values = new Map<string, string>();
-  for (const name of (macro.attributes.tokens ?? '').split(',')) if (name.trim()) values.set(name.trim(), '');
-  for (const [key, value] of Object.entries(macro.attributes)) {
-    if (key.startsWith('token_') && key !== 'token_quote') values.set(key.slice(6), value);
-  }
-  for (const name of values.keys()) {
-    const given = expand.attributes[name] ?? expand.attributes[`token_${name}`];
-    if (given !== undefined) values.set(name, given);
-  }
-  return new Map([...values].map(([name, value]) => [`${mark}${name.toUpperCase()}${mark}`, value]));
-}
-
-function withTokens(root: XmlElement, tokens: ReadonlyMap<string, string>): XmlElement {
-  if (tokens.size === 0) return root;
-  // A token's value may name other tokens.
-  const replaced = (text: string): string => {
-    let current = text;
-    for (let pass = 0; pass < TOKEN_PASSES_MAX; pass++) {
-      let next = current;
-      for (const [token, value] of tokens) if (next.includes(token)) next = next.split(token).join(value);
-      if (next.length > TOKEN_TEXT_MAX) throw malformed('tokens make a text that is too long', root);
-      if (next === current) break;
-      current = next;
+      if (--this.budget.elements < 0) this.tooMuch(node, `more than ${ELEMENTS_MAX} elements`);
+      if (depth > DEPTH_MAX) this.tooMuch(node, `elements that are nested more than ${DEPTH_MAX} deep`);
+      if (node.name === 'expand') result.push(...this.expand(node, active, depth));
+      else if (node.children.length === 0) result.push(node);
+      else result.push({ ...node, children: this.children(node.children, active, depth + 1) });
     }
-    return current;
-  };
-  const walk = (node: XmlElement): XmlElement => {
-    const attributes: Record<string, string> = Object.create(null) as Record<string, string>;
-    for (const [key, value] of Object.entries(node.attributes)) attributes[key] = replaced(value);
-    return {
-      ...node,
-      attributes,
-      children: node.children.map((child) =>
-        isElement(child) ? walk(child) : { ...child, text: replaced(child.text) },
-      ),
-    };
-  };
-  return walk(root);
+    return result;
+  }
+
+  private expand(node: XmlElement, active: readonly string[], depth: number): Nodes {
+    const name = node.attributes.macro;
+    if (name === undefined) throw malformed('an <expand> without macro', node);
+    if (active.includes(name)) {
+      throw toolErrors('recursion', { file: node.file, line: node.line, chain: [...active, name].join(' → ') });
+    }
+    const macro = this.macros.get(name);
+    if (!macro) throw malformed(`there is no macro "${name}"${nearest(name, this.macros.keys())}`, node);
+    const body = this.yielded(macro.children, node);
+    const parameters = parametersOf(macro, node);
+    const replaced = parameters.length === 0 ? body : new TokenReplacer(parameters, this.budget).nodes(body);
+    return this.children(replaced, [...active, name], depth + 1);
+  }
+
+  /** The macro's text with its yields filled. */
+  private yielded(macro: Nodes, expand: XmlElement): Nodes {
+    let body = macro;
+    const isToken = (child: XmlElement | XmlText) => isElement(child) && child.name === 'token';
+    for (const token of expand.children) {
+      if (!isElement(token) || token.name !== 'token') continue;
+      const { name } = token.attributes;
+      if (name === undefined) throw malformed('a <token> in an <expand> without a name', token);
+      body = this.filled(body, token.children, (at) => at.attributes.name === name);
+    }
+    return this.filled(
+      body,
+      expand.children.filter((child) => !isToken(child)),
+      () => true,
+    );
+  }
+
+  private filled(nodes: Nodes, content: Nodes, fits: (at: XmlElement) => boolean): Nodes {
+    if (!nodes.some(isElement)) return nodes;
+    const result: (XmlElement | XmlText)[] = [];
+    let changed = false;
+    for (const node of nodes) {
+      if (!isElement(node)) result.push(node);
+      else if (node.name === 'yield' && fits(node)) {
+        this.budget.elements -= content.length;
+        if (this.budget.elements < 0) this.tooMuch(node, `more than ${ELEMENTS_MAX} elements`);
+        result.push(...content);
+        changed = true;
+      } else {
+        const children = this.filled(node.children, content, fits);
+        result.push(children === node.children ? node : { ...node, children });
+        changed ||= children !== node.children;
+      }
+    }
+    return changed ? result : nodes;
+  }
+
+  private tooMuch({ file, line }: XmlElement, what: string): never {
+    throw toolErrors('growth', { file, line, what });
+  }
+}
+
+/** Parameters of a macro as tokens: what `<expand x="…">` says, else the macro's default. */
+function parametersOf(macro: XmlElement, expand: XmlElement): Token[] {
+  const defaults = new Map<string, string | undefined>();
+  let quote = '@';
+  for (const [key, value] of Object.entries(macro.attributes)) {
+    if (key === 'token_quote') quote = value;
+    else if (key === 'tokens') {
+      for (const name of value.split(',')) if (name.trim() !== '') defaults.set(name.trim(), defaults.get(name.trim()));
+    } else if (key.startsWith('token_')) defaults.set(key.slice('token_'.length), value);
+  }
+  return [...defaults].map(([name, fallback]) => {
+    const text = Object.hasOwn(expand.attributes, name) ? expand.attributes[name] : fallback;
+    if (text === undefined) {
+      throw malformed(
+        `<expand macro="${expand.attributes.macro ?? ''}"> needs ${name}="…", a parameter of that macro`,
+        expand,
+      );
+    }
+    return { name: `${quote}${name.toUpperCase()}${quote}`, text, file: expand.file, line: expand.line };
+  });
+}
+
+/** `; is it "…"?` when there is a name that differs little. */
+function nearest(name: string, names: Iterable<string>): string {
+  const near = nearMiss(name, names);
+  return near === undefined ? '' : `; is "${near}" meant?`;
 }

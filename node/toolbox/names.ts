@@ -2,13 +2,25 @@
 import { dirname } from 'node:path';
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import { Dict, Float, type Value } from './cheetah/values.js';
+import { type CollectionElement, CollectionValue, DatasetsValue, NoCollection } from './collection-value.js';
 import { isObject, readReferences } from './data-reference.js';
 import type { LoadedParameter, LoadedTool } from './loaded.js';
+import { collectionOf } from './map-over.js';
+import { ParameterValue } from './parameter-text.js';
 import { defaultSanitize, noSanitize } from './sanitizer.js';
-import { type Accepts, DatasetsValue, DatasetValue, NoDataset, ParameterValue, ToolValue } from './template-values.js';
-import type { ExpandedJob, ToolContext, ToolDataset } from './tool.js';
+import { Scope } from './scope.js';
+import {
+  type Accepts,
+  type DatasetFiles,
+  DatasetValue,
+  genomeBuildOf,
+  NoDataset,
+  ToolValue,
+  UserValue,
+} from './template-values.js';
+import type { ExpandedJob, ToolContext, ToolDataset, ToolElement } from './tool.js';
 
-export interface NamesOptions {
+export interface NamesOptions extends DatasetFiles {
   /** `command`: sanitized, datasets are paths. `label`: names as the user wrote them. `filter`: bare Python values. */
   purpose: 'command' | 'label' | 'filter';
   inputPath(dataset: string): string;
@@ -28,15 +40,30 @@ export function namesOf(
   const builder = new Builder(deps, options);
   const names = new Map<string, Value>(builder.group(tool.inputs, job.state).map(([key, value]) => [key, value]));
   const [first] = datasetsOf(job, deps.context);
-  const genomeBuild = first?.record.genomeBuild ?? '?';
+  const genomeBuild = first ? genomeBuildOf(first) : '?';
   names.set('tool', new ToolValue(tool));
   names.set('on_string', onString(job, deps.context));
   names.set('dbkey', defaultSanitize(genomeBuild));
+  names.set('chromInfo', chromosomeLengths(genomeBuild, deps.context));
   names.set('__tool_directory__', dirname(tool.file));
+  names.set('__tool_version__', defaultSanitize(tool.version));
   names.set('__history_id__', deps.context.historyId);
-  // Who runs it is no business of a command line; the names exist because wrappers mention them.
-  for (const name of ['__user_email__', '__user_name__', '__user_id__', '__galaxy_url__']) names.set(name, '');
+  const user = new UserValue(deps.context.user);
+  names.set('__user__', user);
+  names.set('__user_email__', user.attribute('email'));
+  names.set('__user_name__', user.attribute('username'));
+  names.set('__user_id__', user.attribute('id'));
+  // Where this Galaxy is reached is no business of a command line; the name exists because wrappers mention it.
+  names.set('__galaxy_url__', '');
   return names;
+}
+
+/** The file of a genome's chromosome lengths, as its line in the table of builds says. */
+function chromosomeLengths(build: string, { tables }: ToolContext): string {
+  const table = tables?.table('__dbkeys__');
+  const [value, path] = [table?.columns.get('value'), table?.columns.get('len_path')];
+  if (!table || value === undefined || path === undefined) return '';
+  return table.rows.find((row) => row[value] === build)?.[path] ?? '';
 }
 
 /** The datasets of a job in order, each once. */
@@ -64,13 +91,21 @@ export function onString(job: ExpandedJob, context: ToolContext): string {
 }
 
 class Builder {
+  private readonly scope = new Scope();
+
   constructor(
     private readonly deps: NamesDeps,
     private readonly options: NamesOptions,
   ) {}
 
   group(parameters: readonly LoadedParameter[], state: JsonObject): [string, Value][] {
-    return parameters.map((parameter) => [parameter.name, this.one(parameter, state[parameter.name] ?? null)]);
+    this.scope.enter(state);
+    const names = parameters.map((parameter): [string, Value] => [
+      parameter.name,
+      this.one(parameter, state[parameter.name] ?? null),
+    ]);
+    this.scope.leave();
+    return names;
   }
 
   private one(parameter: LoadedParameter, held: JsonValue): Value {
@@ -95,7 +130,7 @@ class Builder {
       case 'data_collection':
         return this.collection(held);
       default:
-        return this.options.purpose === 'filter' ? bare(parameter, held) : new ParameterValue(parameter, held);
+        return this.options.purpose === 'filter' ? bare(parameter, held) : this.plain(parameter, held);
     }
   }
 
@@ -110,21 +145,38 @@ class Builder {
     return values[0] ?? (this.options.purpose === 'filter' ? null : new NoDataset());
   }
 
+  private plain(parameter: LoadedParameter, held: JsonValue): ParameterValue {
+    const { context } = this.deps;
+    const groups = this.scope.copy();
+    return new ParameterValue(parameter, held, { context, scope: groups });
+  }
+
   private dataset(dataset: ToolDataset, identifier: string | undefined): DatasetValue {
-    const clean = this.options.purpose === 'command' ? defaultSanitize : noSanitize;
-    return new DatasetValue(dataset, this.options.inputPath(dataset.record.id), identifier, this.deps.accepts, clean);
+    const { inputPath } = this.options;
+    const { accepts } = this.deps;
+    return new DatasetValue(dataset, inputPath(dataset.record.id), identifier, accepts, this.clean, this.options);
+  }
+
+  private get clean() {
+    return this.options.purpose === 'command' ? defaultSanitize : noSanitize;
   }
 
   private collection(held: JsonValue): Value {
-    const id = isObject(held) && typeof held.id === 'string' ? held.id : undefined;
-    const collection = id === undefined ? undefined : this.deps.context.collection(id);
-    if (!collection) return new NoDataset();
-    const datasets = collection.elements.map(({ identifier, dataset }) => this.dataset(dataset, identifier));
-    return new DatasetsValue(datasets, {
-      name: collection.name,
-      hid: collection.hid,
-      type: collection.collectionType,
-      identifiers: collection.elements.map(({ identifier }) => identifier),
+    const read = readReferences(held);
+    const [reference] = 'references' in read ? read.references : [];
+    const collection = reference && reference.src !== 'hda' ? collectionOf(reference, this.deps.context) : undefined;
+    if (!collection) return this.options.purpose === 'filter' ? null : new NoCollection();
+    const { name, hid, collectionType: type } = collection;
+    const facts = { name, hid, type, identifier: reference?.elementIdentifier };
+    return new CollectionValue(facts, this.elements(collection.tree ?? collection.elements, hid), this.clean);
+  }
+
+  private elements(elements: readonly ToolElement[], hid: number): CollectionElement[] {
+    return elements.map((element) => {
+      const { identifier } = element;
+      if ('dataset' in element) return { identifier, value: this.dataset(element.dataset, identifier) };
+      const facts = { name: identifier, hid, type: element.collectionType, identifier };
+      return { identifier, value: new CollectionValue(facts, this.elements(element.elements, hid), this.clean) };
     });
   }
 }

@@ -1,43 +1,140 @@
-/** `<outputs>` → what a tool makes. Collections and discovered datasets are refused by name. */
+/** `<outputs>` → what a tool makes: datasets, collections, and what is found after the run. */
 import { isAbsolute } from 'node:path';
-import { compileExpression, compileTemplate } from './cheetah/template.js';
-import { malformed, translated, unsupported } from './errors.js';
+import { parseDiscover } from './discover-xml.js';
+import { malformed, unsupported } from './errors.js';
 import type { LoadedOutput } from './loaded.js';
-import { element, elements, flag, templateOf, textOf, type XmlElement } from './wrapper-xml.js';
+import { parseActions } from './output-actions.js';
+import { expressionIn, templateAt } from './source-template.js';
+import { element, elements, flag, textOf, type XmlElement } from './wrapper-xml.js';
 
-export function parseOutputs(parent: XmlElement | undefined): LoadedOutput[] {
-  if (parent?.attributes.provided_metadata_file !== undefined) throw unsupported('provided_metadata_file', parent);
-  const outputs = elements(parent).map((child) => {
-    if (child.name !== 'data') throw unsupported(`<${child.name}> among the outputs`, child);
-    return parseData(child);
-  });
+export interface OutputOptions {
+  /** Compile templates and filters now. */
+  check: boolean;
+  trimFromWorkDir: boolean;
+}
+
+/** What elements have from their collection. */
+interface Inherited {
+  format?: string | undefined;
+  formatSource?: string | undefined;
+  metadataSource?: string | undefined;
+}
+
+const OUTPUTS_MAX = 1000;
+const IN_DATA = new Set(['filter', 'change_format', 'label', 'discover_datasets', 'actions']);
+const IN_COLLECTION = new Set([...IN_DATA, 'data']);
+
+export function parseOutputs(parent: XmlElement | undefined, options: OutputOptions): LoadedOutput[] {
+  const outputs = elements(parent).map((child) => parseOutput(child, options));
   const names = new Set(outputs.map(({ name }) => name));
   if (parent && names.size < outputs.length) throw malformed('two outputs have one name', parent);
+  if (parent && outputs.length > OUTPUTS_MAX) throw malformed(`more than ${OUTPUTS_MAX} outputs`, parent);
   return outputs;
 }
 
-function parseData(child: XmlElement): LoadedOutput {
-  const { name, label, format_source: formatSource, metadata_source: metadataSource } = child.attributes;
+/** Where the tool may say what it made; Galaxy's name for it unless the wrapper has another. */
+export function providedMetadataFile(parent: XmlElement | undefined): string {
+  const written = parent?.attributes.provided_metadata_file;
+  if (parent === undefined || written === undefined) return 'galaxy.json';
+  checkInside(written, 'provided_metadata_file', parent);
+  return written;
+}
+
+function parseOutput(child: XmlElement, options: OutputOptions): LoadedOutput {
+  const kind = child.name === 'output' ? (child.attributes.type ?? 'data') : child.name;
+  if (kind === 'data') return parseData(child, options, {});
+  if (kind === 'collection') return parseCollection(child, options);
+  throw unsupported(child.name === 'output' ? `<output type="${kind}">` : `<${child.name}> among the outputs`, child);
+}
+
+function parseData(child: XmlElement, options: OutputOptions, inherited: Inherited): LoadedOutput {
+  refuseOthers(child, IN_DATA);
+  const { name } = child.attributes;
   if (!name || !/^[A-Za-z_]\w*$/.test(name)) throw malformed(`"${name ?? ''}" cannot be an output's name`, child);
-  const known = new Set(['filter', 'change_format', 'label']);
+  return { ...common(child, options, inherited), name, kind: 'data', elements: [] };
+}
+
+function parseCollection(child: XmlElement, options: OutputOptions): LoadedOutput {
+  refuseOthers(child, IN_COLLECTION);
+  const { name, type, type_source: typeSource, structured_like: structuredLike } = child.attributes;
+  if (!name || !/^[A-Za-z_]\w*$/.test(name)) throw malformed(`"${name ?? ''}" cannot be an output's name`, child);
+  const base = common(child, options, {});
+  const inherited = {
+    format: child.attributes.format,
+    formatSource: base.formatSource,
+    metadataSource: base.metadataSource,
+  };
+  const members = elements(child, 'data').map((one) => parseElement(one, options, inherited));
+  if (new Set(members.map((one) => one.name)).size < members.length) {
+    throw malformed(`two elements of ${name} have one name`, child);
+  }
+  if (type === undefined && typeSource === undefined && structuredLike === undefined) {
+    throw malformed(`the collection ${name} has neither type, type_source nor structured_like`, child);
+  }
+  if (
+    type !== undefined &&
+    !/^(?:list|paired|paired_or_unpaired|record)(?::(?:list|paired|paired_or_unpaired|record))*$/.test(type)
+  ) {
+    throw malformed(`"${type}" is no type of a collection`, child);
+  }
+  return {
+    ...base,
+    name,
+    kind: 'collection',
+    elements: members,
+    ...(type === undefined ? {} : { collectionType: type }),
+    ...(typeSource === undefined ? {} : { typeSource }),
+    ...(structuredLike === undefined ? {} : { structuredLike }),
+  };
+}
+
+/** An element's name is its identifier, and need not be one for templates: `$pair['my.reads']` is possible. */
+function parseElement(child: XmlElement, options: OutputOptions, inherited: Inherited): LoadedOutput {
+  refuseOthers(child, IN_DATA);
+  const { name } = child.attributes;
+  if (!name || name.length > 200 || name.includes('/')) {
+    throw malformed(`"${name ?? ''}" cannot be an element's name`, child);
+  }
+  return { ...common(child, options, inherited), name, kind: 'data', elements: [] };
+}
+
+function refuseOthers(child: XmlElement, known: ReadonlySet<string>): void {
   const other = elements(child).find((inner) => !known.has(inner.name));
   if (other) throw unsupported(`<${other.name}> in an output`, other);
-  const fromWorkDir = child.attributes.from_work_dir;
-  if (fromWorkDir !== undefined && (isAbsolute(fromWorkDir) || fromWorkDir.split('/').includes('..'))) {
-    throw malformed(`from_work_dir="${fromWorkDir}" leaves the working folder`, child);
-  }
+}
+
+/** What data and collections are both told. */
+function common(
+  child: XmlElement,
+  { check, trimFromWorkDir }: OutputOptions,
+  inherited: Inherited,
+): Omit<LoadedOutput, 'name' | 'kind' | 'elements'> {
+  const { label, default_identifier_source: defaultIdentifierSource } = child.attributes;
+  const formatSource = child.attributes.format_source ?? inherited.formatSource;
+  const metadataSource = child.attributes.metadata_source ?? inherited.metadataSource;
+  const written = child.attributes.from_work_dir;
+  const fromWorkDir = trimFromWorkDir ? written?.trim() : written;
+  if (fromWorkDir) checkInside(fromWorkDir, 'from_work_dir', child);
+  const format = flag(child.attributes.auto_format, false)
+    ? '_sniff_'
+    : (child.attributes.format ?? child.attributes.ext ?? inherited.format ?? 'data').trim();
   const filters = elements(child, 'filter').filter((filter) => textOf(filter).trim() !== '');
   const changes = elements(child, 'change_format').flatMap((change) => elements(change, 'when'));
   const labelText = label ?? (element(child, 'label') ? textOf(element(child, 'label')) : undefined);
+  const discover = elements(child, 'discover_datasets').map((one) => parseDiscover(one, { format }));
   return {
-    name,
-    kind: 'data',
-    format: flag(child.attributes.auto_format, false) ? '_sniff_' : (child.attributes.format ?? 'data').trim(),
+    format,
     ...(formatSource === undefined ? {} : { formatSource }),
-    ...(metadataSource === undefined ? {} : { metadataSource }),
+    ...(metadataSource ? { metadataSource } : {}),
     ...(labelText === undefined ? {} : { label: labelText }),
-    ...(fromWorkDir === undefined ? {} : { fromWorkDir }),
+    ...(fromWorkDir ? { fromWorkDir } : {}),
+    ...(defaultIdentifierSource === undefined ? {} : { defaultIdentifierSource }),
     hidden: flag(child.attributes.hidden, false),
+    discovers: discover.length > 0,
+    discover,
+    precreateFolder: flag(child.attributes.precreate_directory, false),
+    inheritFormat: flag(child.attributes.inherit_format, false),
+    actions: elements(child, 'actions').flatMap((one) => parseActions(one, check)),
     filters: filters.map((filter) => textOf(filter).trim()),
     changeFormat: changes
       .filter((when) => when.attributes.input_dataset === undefined)
@@ -47,20 +144,15 @@ function parseData(child: XmlElement): LoadedOutput {
         format: required(when, 'format'),
       })),
     labelTemplate:
-      labelText === undefined
-        ? undefined
-        : translated(true, () => compileTemplate(labelText, { file: child.file, line: child.line })),
-    filterExpressions: filters.map((filter) => {
-      const { text, place } = templateOf(filter);
-      return translated(true, () => compileExpression(text, place));
-    }),
+      labelText === undefined ? undefined : templateAt(labelText, { file: child.file, line: child.line }, check),
+    filterExpressions: filters.map((filter) => expressionIn(filter, check)),
     changeByValue: changes
       .filter((when) => when.attributes.input_dataset === undefined)
       .map((when) => {
         const input = required(when, 'input');
         const source = input.includes('$') ? input : `\${${input}}`;
         return {
-          input: translated(true, () => compileTemplate(source, when)),
+          input: templateAt(source, { file: when.file, line: when.line }, check),
           value: required(when, 'value'),
           format: required(when, 'format'),
         };
@@ -74,6 +166,12 @@ function parseData(child: XmlElement): LoadedOutput {
         format: required(when, 'format'),
       })),
   };
+}
+
+function checkInside(path: string, attribute: string, at: XmlElement): void {
+  if (isAbsolute(path) || path.split('/').includes('..') || path.includes('\u0000')) {
+    throw malformed(`${attribute}="${path}" leaves the working folder`, at);
+  }
 }
 
 function required(when: XmlElement, name: string): string {

@@ -4,12 +4,17 @@
  */
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import type { Datatypes } from '../datasets/datatypes.js';
-import { isObject, readReferences } from './data-reference.js';
+import { collectionChoice, datasetChoice, fittingCollections, fittingDatasets } from './data-model.js';
+import { isObject, type Reference, readReferences } from './data-reference.js';
+import { wrongWith } from './dataset-check.js';
+import type { OptionSource } from './dynamic-options.js';
 import type { LoadedParameter } from './loaded.js';
+import { collectionOf } from './map-over.js';
+import { columnsModel, selectOptions, treeModel } from './option-model.js';
 import { checkValue, defaultValue } from './parameter-value.js';
 import { chosenCase, type Given, inside, lookUp, repeatsIn } from './parameters.js';
-import { extensionOf } from './template-values.js';
-import type { ToolContext, ToolDataset } from './tool.js';
+import { Scope } from './scope.js';
+import type { ToolCollection, ToolContext, ToolDataset } from './tool.js';
 
 const MODEL_CLASSES: Record<LoadedParameter['type'], string> = {
   data: 'DataToolParameter',
@@ -28,10 +33,9 @@ const MODEL_CLASSES: Record<LoadedParameter['type'], string> = {
   baseurl: 'BaseURLToolParameter',
   hidden_data: 'HiddenDataToolParameter',
   genomebuild: 'GenomeBuildParameter',
+  drill_down: 'DrillDownSelectToolParameter',
+  group_tag: 'SelectTagParameter',
 };
-
-/** Choices offered for one parameter. */
-const CHOICES_MAX = 500;
 
 export interface ModelDeps {
   datatypes: Pick<Datatypes, 'accepts' | 'get'>;
@@ -46,19 +50,25 @@ export class ParameterModels {
   /** `path` → sentence, for what the user has filled in wrongly. */
   readonly errors: Record<string, string> = {};
   private readonly choices: ToolDataset[];
+  private readonly collections: ToolCollection[];
+  private readonly scope = new Scope();
+  private decisive: ReadonlySet<string> | undefined;
 
   constructor(private readonly deps: ModelDeps) {
-    const usable = (deps.context?.choices() ?? []).filter(({ content }) => content?.state !== 'error');
-    this.choices = usable.slice(0, CHOICES_MAX);
+    this.choices = (deps.context?.choices() ?? []).filter(({ content }) => content?.state !== 'error');
+    this.collections = deps.context?.collections?.() ?? [];
   }
 
-  group(parameters: readonly LoadedParameter[], given: Given, prefix = '', outer: JsonObject[] = []): JsonObject[] {
+  group(parameters: readonly LoadedParameter[], given: Given, prefix = ''): JsonObject[] {
+    this.decisive ??= namesAsked(parameters);
     const state: JsonObject = {};
-    const scopes = [...outer, state];
-    return parameters.map((parameter) => this.one(parameter, given, prefix, scopes));
+    this.scope.enter(state, (name) => lookUp(given, name));
+    const models = parameters.map((parameter) => this.one(parameter, given, prefix, state));
+    this.scope.leave();
+    return models;
   }
 
-  private one(parameter: LoadedParameter, given: Given, prefix: string, scopes: JsonObject[]): JsonObject {
+  private one(parameter: LoadedParameter, given: Given, prefix: string, group: JsonObject): JsonObject {
     const { name } = parameter;
     const base = {
       model_class: MODEL_CLASSES[parameter.type],
@@ -69,83 +79,91 @@ export class ParameterModels {
     const path = prefix + name;
     switch (parameter.type) {
       case 'conditional':
-        return { ...base, ...this.conditional(parameter, inside(given, name, lookUp(given, name)), path, scopes) };
+        return { ...base, ...this.conditional(parameter, inside(given, name, lookUp(given, name)), path) };
       case 'section':
         return {
           ...base,
           title: parameter.label,
           expanded: parameter.attributes.expanded?.toLowerCase() === 'true',
-          inputs: this.group(parameter.inputs ?? [], inside(given, name, lookUp(given, name)), `${path}|`, scopes),
+          inputs: this.group(parameter.inputs ?? [], inside(given, name, lookUp(given, name)), `${path}|`),
         };
       case 'repeat':
-        return { ...base, ...this.repeat(parameter, given, path, scopes) };
+        return { ...base, ...this.repeat(parameter, given, path) };
       default: {
         const said = lookUp(given, name);
-        const { state, model } = this.simple(parameter, said, path, scopes);
-        const scope = scopes.at(-1);
-        if (scope) scope[name] = state;
+        const { state, model } = this.simple(parameter, said, path);
+        group[name] = state;
         return { ...base, ...model };
       }
     }
   }
 
-  private conditional(parameter: LoadedParameter, given: Given, path: string, scopes: JsonObject[]): JsonObject {
+  private conditional(parameter: LoadedParameter, given: Given, path: string): JsonObject {
     const { test, cases = [] } = parameter;
     if (!test) return {};
     const state: JsonObject = {};
-    const testModel = this.one(test, given, `${path}|`, [...scopes, state]);
+    this.scope.enter(state);
+    const testModel = this.one(test, given, `${path}|`, state);
     const current = chosenCase(parameter, state[test.name] ?? null);
-    const empty: Given = { nested: undefined, flat: {}, prefix: '' };
-    return {
-      test_param: { ...testModel, refresh_on_change: true },
-      cases: cases.map(({ value, inputs }, index) => ({
-        model_class: 'ConditionalWhen',
-        value,
-        // Only the chosen case holds what the user said; the others show their defaults.
-        inputs: this.group(inputs, index === current ? given : empty, `${path}|`, [...scopes, state]),
-      })),
-    };
+    const models = cases.map(({ value, inputs }, index) => ({
+      model_class: 'ConditionalWhen',
+      value,
+      // Only the chosen case holds what the user said, and only its mistakes count.
+      inputs: index === current ? this.group(inputs, given, `${path}|`) : this.blank(inputs, `${path}|`),
+    }));
+    this.scope.leave();
+    return { test_param: { ...testModel, refresh_on_change: true }, cases: models };
   }
 
-  private repeat(parameter: LoadedParameter, given: Given, path: string, scopes: JsonObject[]): JsonObject {
+  private repeat(parameter: LoadedParameter, given: Given, path: string): JsonObject {
     const { min = 0, max, inputs = [], name } = parameter;
     const fallback = Math.max(min, Number(parameter.attributes.default ?? 0) || 0);
     const blank = (index: number): Given => inside(given, `${name}_${index}`, undefined);
     const instances = repeatsIn(given, name) ?? Array.from({ length: fallback }, (_, index) => blank(index));
-    const empty: Given = { nested: undefined, flat: {}, prefix: '' };
     return {
       title: parameter.label,
       min,
       max: max ?? null,
       default: fallback,
-      inputs: this.group(inputs, empty, `${path}_0|`, scopes),
-      cache: instances.map((instance, index) => this.group(inputs, instance, `${path}_${index}|`, scopes)),
+      inputs: this.blank(inputs, `${path}_0|`),
+      cache: instances.map((instance, index) => this.group(inputs, instance, `${path}_${index}|`)),
     };
+  }
+
+  /** Parameters as nobody has filled them in: what is wrong with their defaults is not the user's mistake. */
+  private blank(parameters: readonly LoadedParameter[], prefix: string): JsonObject[] {
+    const before = { ...this.errors };
+    const models = this.group(parameters, { nested: undefined, flat: {}, prefix: '' }, prefix);
+    for (const path of Object.keys(this.errors)) if (!Object.hasOwn(before, path)) delete this.errors[path];
+    Object.assign(this.errors, before);
+    return models;
   }
 
   private simple(
     parameter: LoadedParameter,
     said: JsonValue | undefined,
     path: string,
-    scopes: JsonObject[],
   ): { state: JsonValue; model: JsonObject } {
+    const source: OptionSource = { context: this.deps.context, scope: this.scope };
     const common: JsonObject = {
       argument: parameter.attributes.argument ?? null,
       label: parameter.label,
       help_format: 'html',
-      refresh_on_change: parameter.attributes.refresh_on_change?.toLowerCase() === 'true',
+      refresh_on_change:
+        parameter.attributes.refresh_on_change?.toLowerCase() === 'true' ||
+        (this.decisive?.has(parameter.name) ?? false),
       optional: parameter.optional,
       hidden: ['hidden', 'hidden_data', 'baseurl'].includes(parameter.type),
-      is_dynamic: false,
+      is_dynamic: parameter.dynamic !== undefined || ASKING.has(parameter.type),
     };
     if (parameter.type === 'data' || parameter.type === 'hidden_data' || parameter.type === 'data_collection') {
-      return this.data(parameter, said, path, common);
+      return this.data(parameter, said, path, common, source);
     }
-    const checked = said === undefined ? undefined : checkValue(parameter, said);
+    const checked = said === undefined ? undefined : checkValue(parameter, said, source);
     if (checked && 'wrong' in checked) this.errors[path] = checked.wrong;
-    const fallback = defaultValue(parameter) ?? null;
+    const fallback = defaultValue(parameter, source) ?? null;
     const value = checked && 'value' in checked ? checked.value : checked ? (said ?? null) : fallback;
-    const shown = this.typed(parameter, value, scopes);
+    const shown = this.typed(parameter, value, path, source);
     const held = shown.value ?? value;
     return {
       state: held,
@@ -154,7 +172,7 @@ export class ParameterModels {
   }
 
   /** What only this type shows. */
-  private typed(parameter: LoadedParameter, value: JsonValue, scopes: JsonObject[]): JsonObject {
+  private typed(parameter: LoadedParameter, value: JsonValue, path: string, source: OptionSource): JsonObject {
     switch (parameter.type) {
       case 'integer':
       case 'float':
@@ -169,41 +187,20 @@ export class ParameterModels {
           truevalue: parameter.attributes.truevalue ?? 'true',
           falsevalue: parameter.attributes.falsevalue ?? 'false',
         };
-      case 'select': {
-        const options = (parameter.options ?? []).map(
-          (option): JsonValue => [option.label, option.value, option.selected],
-        );
-        return { ...selectModel(parameter), options };
+      case 'select':
+      case 'group_tag':
+      case 'genomebuild': {
+        const { model, missing } = selectOptions(parameter, value, source);
+        if (missing !== undefined && !parameter.optional) this.errors[path] ??= missing;
+        return model;
       }
+      case 'drill_down':
+        return treeModel(parameter);
       case 'data_column':
-        return this.columns(parameter, value, scopes);
-      case 'genomebuild':
-        return { ...selectModel(parameter), options: [['unspecified (?)', '?', true]] };
+        return columnsModel(parameter, value, source);
       default:
         return {};
     }
-  }
-
-  private columns(parameter: LoadedParameter, value: JsonValue, scopes: JsonObject[]): JsonObject {
-    const reference = parameter.attributes.data_ref ?? '';
-    const held = scopes.findLast((scope) => Object.hasOwn(scope, reference))?.[reference];
-    const read = readReferences(held);
-    const [first] = 'references' in read ? read.references : [];
-    const metadata = first && this.deps.context?.dataset(first.id)?.content?.metadata;
-    const count = typeof metadata?.columns === 'number' ? metadata.columns : 0;
-    const types = Array.isArray(metadata?.column_types) ? metadata.column_types : [];
-    const numerical = parameter.attributes.numerical?.toLowerCase() === 'true';
-    const numbers = Array.from({ length: Math.min(count, CHOICES_MAX) }, (_, index) => index + 1).filter(
-      (number) => !numerical || types.length === 0 || types[number - 1] === 'int' || types[number - 1] === 'float',
-    );
-    const chosen = value ?? (parameter.optional || numbers[0] === undefined ? null : String(numbers[0]));
-    return {
-      ...selectModel(parameter),
-      data_ref: reference,
-      numerical,
-      options: numbers.map((number): JsonValue => [`Column: ${number}`, String(number), false]),
-      value: parameter.multiple && typeof chosen === 'string' ? [chosen] : chosen,
-    };
   }
 
   private data(
@@ -211,15 +208,18 @@ export class ParameterModels {
     said: JsonValue | undefined,
     path: string,
     common: JsonObject,
+    source: OptionSource,
   ): { state: JsonValue; model: JsonObject } {
     const formats = parameter.formats ?? ['data'];
     const isCollection = parameter.type === 'data_collection';
-    const fitting = isCollection
-      ? []
-      : this.choices.filter((dataset) => this.deps.datatypes.accepts(formats, extensionOf(dataset)));
-    const offered = fitting.map((dataset) => choice(dataset));
-    const values = this.chosen(parameter, said, path) ?? (parameter.optional || !offered[0] ? [] : [offered[0]]);
-    const value: JsonValue = values.length > 0 ? { values } : null;
+    const { datatypes } = this.deps;
+    const datasets = isCollection ? [] : fittingDatasets(parameter, this.choices, datatypes, source).map(datasetChoice);
+    const collections = fittingCollections(parameter, this.collections, datatypes);
+    const offered = collections.map(({ collection, mapOver }) => collectionChoice(collection, mapOver));
+    const [first] = isCollection ? [offered.find((one) => one.map_over_type === null) ?? offered[0]] : datasets;
+    const values = this.chosen(parameter, said, path) ?? (parameter.optional || !first ? [] : [first]);
+    const batch = batchKeys(said);
+    const value: JsonValue = values.length > 0 ? { ...batch, values } : null;
     return {
       state: value,
       model: {
@@ -231,7 +231,7 @@ export class ParameterModels {
         edam: this.edam(formats),
         multiple: parameter.multiple ?? false,
         tag: parameter.attributes.tag ?? null,
-        options: { hda: offered, hdca: [], dce: [], ldda: [] },
+        options: { hda: datasets, hdca: offered, dce: dceAmong(values), ldda: [] },
         min: parameter.min ?? null,
         max: parameter.max ?? null,
         ...(isCollection
@@ -249,15 +249,34 @@ export class ParameterModels {
       this.errors[path] = read.wrong;
       return undefined;
     }
-    const values = read.references.flatMap(({ src, id }): JsonObject[] => {
-      const dataset = src === 'hda' ? this.deps.context?.dataset(id) : undefined;
-      if (dataset) return [choice(dataset)];
-      const collection = src === 'hdca' ? this.deps.context?.collection(id) : undefined;
-      if (collection) return [{ id, hid: collection.hid, name: collection.name, tags: [], src, keep: true }];
-      this.errors[path] = 'What was chosen is not here any more.';
-      return [];
-    });
+    const values = read.references
+      .map((reference) => this.choice(parameter, reference, path))
+      .filter((choice) => choice !== undefined);
     return values.length > 0 || parameter.optional ? values : undefined;
+  }
+
+  private choice(parameter: LoadedParameter, reference: Reference, path: string): JsonObject | undefined {
+    const { context } = this.deps;
+    const dataset = reference.src === 'hda' ? context?.dataset(reference.id) : undefined;
+    if (dataset && context) {
+      const wrong = wrongWith(dataset, parameter, context);
+      if (wrong !== undefined) this.errors[path] = wrong;
+      return datasetChoice(dataset);
+    }
+    const { src, id, mapOver = null } = reference;
+    if (src === 'hda' || !context) return this.gone(path);
+    const element = src === 'dce' ? context.element?.(id) : undefined;
+    if (element && 'dataset' in element) {
+      return { ...datasetChoice(element.dataset), id, name: element.identifier, src, map_over_type: mapOver };
+    }
+    const collection = collectionOf(reference, context);
+    if (!collection) return this.gone(path);
+    return { ...collectionChoice({ ...collection, id }, mapOver, src), keep: true };
+  }
+
+  private gone(path: string): undefined {
+    this.errors[path] = 'What was chosen is not here any more.';
+    return undefined;
   }
 
   private edam(formats: readonly string[]): JsonObject {
@@ -269,16 +288,33 @@ export class ParameterModels {
   }
 }
 
-function selectModel(parameter: LoadedParameter): JsonObject {
-  return {
-    multiple: parameter.multiple ?? false,
-    display: parameter.attributes.display ?? null,
-    textable: false,
+/** Their choices follow from other parameters. */
+const ASKING: ReadonlySet<string> = new Set(['data_column', 'group_tag']);
+
+/** Names of the parameters that others ask: when they change, the form has to be made again. */
+function namesAsked(parameters: readonly LoadedParameter[]): Set<string> {
+  const names = new Set<string>();
+  const note = (reference: string | undefined) => {
+    const name = reference?.split('|').at(-1);
+    if (name) names.add(name);
   };
+  for (const { attributes, dynamic, inputs = [], cases = [], test } of parameters) {
+    note(attributes.data_ref);
+    for (const reference of dynamic?.depends ?? []) note(reference);
+    const inner = [...inputs, ...(test ? [test] : []), ...cases.flatMap((one) => one.inputs)];
+    for (const name of namesAsked(inner)) names.add(name);
+  }
+  return names;
 }
 
-function choice({ record, hid }: ToolDataset): JsonObject {
-  return { id: record.id, hid, name: record.name, tags: record.tags ?? [], src: 'hda', keep: false };
+/** That a value is to be run over one by one stays with it. */
+function batchKeys(said: JsonValue | undefined): JsonObject {
+  if (!isObject(said) || said.batch !== true) return {};
+  return { batch: true, product: said.product === true };
+}
+
+function dceAmong(values: readonly JsonObject[]): JsonObject[] {
+  return values.filter(({ src }) => src === 'dce');
 }
 
 /** The client keeps numbers in its text fields as text. */

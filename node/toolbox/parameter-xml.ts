@@ -1,10 +1,12 @@
 /** `<inputs>` → parameters. What a parameter may hold is decided here, once; parameters.ts only applies it. */
 import { malformed, type Spot, unsupported } from './errors.js';
 import type { LoadedParameter } from './loaded.js';
+import { type DynamicOptions, dynamicOptionsOf, optionsOf, optionTreeOf } from './options-xml.js';
+import type { ProfileRules } from './profile.js';
 import { defaultSanitize, noSanitize, parseSanitizer, type Sanitize } from './sanitizer.js';
 import type { ToolParameter } from './tool.js';
-import { parseValidator } from './validator.js';
-import { element, elements, flag, textOf, type XmlElement } from './wrapper-xml.js';
+import { type ParsedValidator, parseValidator } from './validator.js';
+import { element, elements, flag, isElement, textOf, type XmlElement } from './wrapper-xml.js';
 
 const SIMPLE = [
   'data',
@@ -20,30 +22,44 @@ const SIMPLE = [
   'baseurl',
   'hidden_data',
   'genomebuild',
+  'drill_down',
+  'group_tag',
 ] as const satisfies readonly ToolParameter['type'][];
 type SimpleType = (typeof SIMPLE)[number];
 
 /** Groups may nest this deep. */
 const DEPTH_MAX = 20;
-const IGNORED_CHILDREN = new Set(['label', 'help']);
+const IGNORED_CHILDREN = new Set(['label', 'help', 'default']);
+/** What a `<when>` can be chosen by. */
+const TESTS: ReadonlySet<string> = new Set(['select', 'boolean', 'hidden', 'text', 'integer', 'genomebuild']);
 
 export interface ParameterOptions {
   /** False when the tool says `<options sanitize="false">`. */
   sanitize: boolean;
+  /** Refuse now what an expression uses and this node does not have. */
+  check?: boolean;
+  rules?: Pick<ProfileRules, 'strictDefaults' | 'emptyTextIsNone' | 'dataRefRequired'>;
 }
+
+const LENIENT = { strictDefaults: false, emptyTextIsNone: false, dataRefRequired: false };
 
 export function parseInputs(parent: XmlElement | undefined, options: ParameterOptions, depth = 0): LoadedParameter[] {
   if (!parent) return [];
   if (depth > DEPTH_MAX) throw malformed(`parameters are nested more than ${DEPTH_MAX} deep`, parent);
-  const parameters = elements(parent)
-    .filter(({ name }) => name !== 'display')
-    .map((child) => parseOne(child, options, depth));
+  const parameters = withoutPages(parent).map((child) => parseOne(child, options, depth));
   const seen = new Set<string>();
   for (const { name, spot } of parameters) {
     if (seen.has(name)) throw malformed(`the parameter "${name}" is there twice`, spot);
     seen.add(name);
   }
   return parameters;
+}
+
+/** A `<page>` divided long forms once; what it holds stands where it stood. */
+function withoutPages(parent: XmlElement): XmlElement[] {
+  return elements(parent)
+    .filter(({ name }) => name !== 'display')
+    .flatMap((child) => (child.name === 'page' ? elements(child).filter(({ name }) => name !== 'display') : [child]));
 }
 
 function parseOne(child: XmlElement, options: ParameterOptions, depth: number): LoadedParameter {
@@ -54,18 +70,25 @@ function parseOne(child: XmlElement, options: ParameterOptions, depth: number): 
       return parseConditional(child, options, depth);
     case 'repeat': {
       const [min, max] = [wholeAttribute(child, 'min'), wholeAttribute(child, 'max')];
+      if (min !== undefined && max !== undefined && min > max) {
+        throw malformed(`a <repeat> with min="${min}" and max="${max}"`, child);
+      }
       return {
         ...group(child, 'repeat'),
-        inputs: parseInputs(child, options, depth + 1),
+        inputs: parseInputs(withoutHelp(child), options, depth + 1),
         ...(min === undefined ? {} : { min }),
         ...(max === undefined ? {} : { max }),
       };
     }
     case 'section':
-      return { ...group(child, 'section'), inputs: parseInputs(child, options, depth + 1) };
+      return { ...group(child, 'section'), inputs: parseInputs(withoutHelp(child), options, depth + 1) };
     default:
       throw unsupported(`<${child.name}> among the inputs`, child);
   }
+}
+
+function withoutHelp(parent: XmlElement): XmlElement {
+  return { ...parent, children: parent.children.filter((child) => !isElement(child) || child.name !== 'help') };
 }
 
 function group(child: XmlElement, type: 'conditional' | 'repeat' | 'section'): LoadedParameter {
@@ -75,7 +98,7 @@ function group(child: XmlElement, type: 'conditional' | 'repeat' | 'section'): L
     label: child.attributes.title ?? child.attributes.label ?? '',
     help: child.attributes.help ?? textOf(element(child, 'help')).trim(),
     optional: false,
-    attributes: { ...child.attributes },
+    attributes: child.attributes,
     spot: spotOf(child),
     validators: [],
     sanitize: noSanitize,
@@ -89,15 +112,17 @@ function parseConditional(child: XmlElement, options: ParameterOptions, depth: n
   const [first, ...more] = elements(child, 'param');
   if (!first || more.length > 0) throw malformed('a <conditional> needs exactly one <param> of its own', child);
   const test = parseParam(first, options);
-  if (!['select', 'boolean', 'hidden', 'text', 'integer'].includes(test.type)) {
+  if (!TESTS.has(test.type)) {
     throw unsupported(`a conditional on a parameter of type ${test.type}`, first);
   }
+  if (test.multiple) throw unsupported('a conditional on a parameter of several values', first);
   const cases = elements(child, 'when').map((when) => {
     const { value } = when.attributes;
     if (value === undefined) throw malformed('a <when> without a value', when);
     return { value, inputs: parseInputs(when, options, depth + 1) };
   });
-  const other = elements(child).find(({ name }) => name !== 'param' && name !== 'when');
+  const known = new Set(['param', 'when', ...IGNORED_CHILDREN]);
+  const other = elements(child).find(({ name }) => !known.has(name));
   if (other) throw unsupported(`<${other.name}> in a conditional`, other);
   return { ...group(child, 'conditional'), test, cases };
 }
@@ -105,63 +130,163 @@ function parseConditional(child: XmlElement, options: ParameterOptions, depth: n
 function parseParam(child: XmlElement, options: ParameterOptions): LoadedParameter {
   const type = typeOf(child);
   if (child.attributes.dynamic_options !== undefined) throw unsupported('dynamic_options', child);
+  const multiple = flag(child.attributes.multiple, false);
+  // Galaxy's rule: who may choose several may choose none.
+  const several = multiple && (type === 'select' || type === 'data_column');
+  const optionsElement = element(child, 'options');
+  const parsed = [...elements(child, 'validator'), ...elements(optionsElement, 'validator')].map((one) =>
+    parseValidator(one, options.check ?? true, type === 'float'),
+  );
   const base: LoadedParameter = {
     name: nameOf(child),
     type,
     label: child.attributes.label ?? textOf(element(child, 'label')).trim(),
     help: child.attributes.help ?? textOf(element(child, 'help')).trim(),
-    optional: flag(child.attributes.optional, false),
-    attributes: { ...child.attributes },
+    optional: flag(child.attributes.optional, several),
+    attributes: child.attributes,
     spot: spotOf(child),
-    validators: elements(child, 'validator').map(parseValidator),
+    ...validatorsOf(parsed),
     sanitize: sanitizerOf(child, options),
   };
   const known = new Set(['validator', 'sanitizer', ...IGNORED_CHILDREN]);
-  const extra = extras(child, type, known);
+  const extra = extras(child, type, known, options.rules ?? LENIENT);
   for (const inner of elements(child)) if (!known.has(inner.name)) refuseInner(inner, type);
-  return { ...base, ...extra };
+  const parameter = { ...base, ...extra };
+  return type === 'text' ? inferOptional(parameter, options) : parameter;
+}
+
+function validatorsOf(parsed: readonly ParsedValidator[]): Pick<LoadedParameter, 'validators' | 'datasetValidators'> {
+  const datasets = parsed.flatMap((one) => (one.on === 'dataset' ? [one.check] : []));
+  return {
+    validators: parsed.flatMap((one) => (one.on === 'value' ? [one.check] : [])),
+    ...(datasets.length > 0 ? { datasetValidators: datasets } : {}),
+  };
+}
+
+/** A text that nothing forbids to be empty may be empty, and is then None for newer wrappers. */
+function inferOptional(parameter: LoadedParameter, options: ParameterOptions): LoadedParameter {
+  const said = parameter.attributes.optional !== undefined;
+  const optional = said ? parameter.optional : parameter.validators.every((validate) => validate('') === undefined);
+  const emptyIsNone = optional && (said || (options.rules ?? LENIENT).emptyTextIsNone);
+  return { ...parameter, optional, optionalInferred: optional && !said, ...(emptyIsNone ? { emptyIsNone } : {}) };
 }
 
 /** What only this type has. Adds to `known` the child elements that it read. */
-function extras(child: XmlElement, type: SimpleType, known: Set<string>): Partial<LoadedParameter> {
+function extras(
+  child: XmlElement,
+  type: SimpleType,
+  known: Set<string>,
+  rules: NonNullable<ParameterOptions['rules']>,
+): Partial<LoadedParameter> {
   const { value } = child.attributes;
   switch (type) {
     case 'data':
     case 'hidden_data':
-    case 'data_collection':
+      known.add('options');
       return {
-        formats: (child.attributes.format ?? 'data').split(',').map((format) => format.trim().toLowerCase()),
+        formats: formatsOf(child),
         multiple: type === 'data' && flag(child.attributes.multiple, false),
+        ...dynamicOf(child),
         ...numberAttributes(child),
       };
+    case 'data_collection':
+      return { formats: formatsOf(child), collectionTypes: listed(child.attributes.collection_type) };
     case 'select':
-      known.add('option');
-      return { options: optionsOf(child), multiple: flag(child.attributes.multiple, false) };
-    case 'data_column': {
-      const reference = child.attributes.data_ref;
-      if (!reference) throw malformed('a data_column needs a data_ref', child);
+      return selectExtras(child, known, rules);
+    case 'group_tag':
+    case 'genomebuild':
+      if (type === 'group_tag' && !child.attributes.data_ref) throw malformed('a group_tag needs a data_ref', child);
       return { multiple: flag(child.attributes.multiple, false), ...(value === undefined ? {} : { value }) };
+    case 'drill_down':
+      known.add('options');
+      if (!['exact', 'recurse', undefined].includes(child.attributes.hierarchy)) {
+        throw malformed(`hierarchy="${child.attributes.hierarchy}" is neither exact nor recurse`, child);
+      }
+      return { tree: optionTreeOf(child), multiple: flag(child.attributes.multiple, false) };
+    case 'data_column': {
+      if (!child.attributes.data_ref && rules.dataRefRequired) throw malformed('a data_column needs a data_ref', child);
+      const held = child.attributes.default_value ?? value;
+      return {
+        multiple: flag(child.attributes.multiple, false),
+        ...(held === undefined || held === '' ? {} : { value: held }),
+      };
     }
     case 'boolean':
       return { value: flag(child.attributes.checked ?? child.attributes.value, false) };
     case 'integer':
-    case 'float': {
-      const numbers = numberAttributes(child);
-      if (value === undefined || value === '') return numbers;
-      const number = Number(value);
-      if (Number.isNaN(number) || (type === 'integer' && !Number.isInteger(number))) {
-        throw malformed(`value="${value}" is not ${type === 'integer' ? 'a whole' : 'a'} number`, child);
-      }
-      return { ...numbers, value: number };
-    }
+    case 'float':
+      return numberExtras(child, type, rules);
     case 'text':
       known.add('option');
-      return { value: value ?? '', options: optionsOf(child) };
+      return { ...(value === undefined ? {} : { value }), options: optionsOf(child) };
     case 'color':
       return { value: value ?? '#000000' };
     default:
       return { value: value ?? '' };
   }
+}
+
+function selectExtras(
+  child: XmlElement,
+  known: Set<string>,
+  rules: NonNullable<ParameterOptions['rules']>,
+): Partial<LoadedParameter> {
+  known.add('option');
+  known.add('options');
+  const inner = element(child, 'options');
+  const options = [...optionsOf(child), ...(inner ? optionsOf(inner) : [])];
+  const { value } = child.attributes;
+  const { dynamic } = dynamicOf(child);
+  // A default that is no choice at all is how some old wrappers say "none of them".
+  if (rules.strictDefaults && !dynamic && value && !options.some((option) => option.value === value)) {
+    throw malformed(`value="${value}" is not among the choices`, child);
+  }
+  const chosen = value === undefined ? [] : flag(child.attributes.multiple, false) ? value.split(',') : [value];
+  const preset = !options.some(({ selected }) => selected);
+  return {
+    options: options.map((option) =>
+      preset && chosen.includes(option.value) ? { ...option, selected: true } : option,
+    ),
+    multiple: flag(child.attributes.multiple, false),
+    ...(dynamic ? { dynamic } : {}),
+  };
+}
+
+function dynamicOf(child: XmlElement): { dynamic?: DynamicOptions } {
+  const given = element(child, 'options');
+  const dynamic = given && dynamicOptionsOf(given);
+  return dynamic ? { dynamic } : {};
+}
+
+function numberExtras(
+  child: XmlElement,
+  type: 'integer' | 'float',
+  rules: NonNullable<ParameterOptions['rules']>,
+): Partial<LoadedParameter> {
+  const { value } = child.attributes;
+  const numbers = numberAttributes(child);
+  if (value === undefined || value.trim() === '') return numbers;
+  const number = Number(value);
+  if (Number.isNaN(number) || (type === 'integer' && !Number.isInteger(number))) {
+    throw malformed(`value="${value}" is not ${type === 'integer' ? 'a whole' : 'a'} number`, child);
+  }
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = numbers;
+  if (rules.strictDefaults && (number < min || number > max)) {
+    throw malformed(`value="${value}" is not between min and max`, child);
+  }
+  return { ...numbers, value: number };
+}
+
+function formatsOf(child: XmlElement): string[] {
+  const formats = listed(child.attributes.format).map((format) => format.toLowerCase());
+  return formats.length > 0 ? formats : ['data'];
+}
+
+function listed(written: string | undefined): string[] {
+  return (written ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
 }
 
 function refuseInner(inner: XmlElement, type: string): never {
@@ -200,14 +325,6 @@ function sanitizerOf(child: XmlElement, options: ParameterOptions): Sanitize {
   const given = element(child, 'sanitizer');
   if (given) return parseSanitizer(given);
   return options.sanitize ? defaultSanitize : noSanitize;
-}
-
-function optionsOf(child: XmlElement): { value: string; label: string; selected: boolean }[] {
-  return elements(child, 'option').map((option) => {
-    const label = textOf(option).trim();
-    const value = option.attributes.value ?? label;
-    return { value, label: label || value, selected: flag(option.attributes.selected, false) };
-  });
 }
 
 function numberAttributes(child: XmlElement): { min?: number; max?: number } {

@@ -4,12 +4,16 @@
  * linked ones advance together, the others multiply.
  */
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
-import { batchOf, isObject, parseJson, type Reference, readReferences, referenceState } from './data-reference.js';
+import { isObject, parseJson, type Reference, readReferences, referenceState } from './data-reference.js';
+import { type Dataset, wrongWith } from './dataset-check.js';
 import type { LoadedParameter } from './loaded.js';
+import { type Axis, axisOf, collectionOf, combine } from './map-over.js';
 import { checkValue, shown } from './parameter-value.js';
+import { datasetsIn, Scope } from './scope.js';
 import type { ExpandedJob, Expansion, ToolContext } from './tool.js';
 
-export const JOBS_MAX = 1000;
+export { JOBS_MAX } from './map-over.js';
+
 const REPEATS_MAX = 1000;
 
 /** Where a group's values may be found: nested in an object, or flat under a prefix. */
@@ -17,12 +21,6 @@ export interface Given {
   nested: JsonObject | undefined;
   flat: JsonObject;
   prefix: string;
-}
-
-interface Axis {
-  path: string;
-  values: JsonValue[];
-  linked: boolean;
 }
 
 /** What was said of `name`, in either form; undefined when nothing was. */
@@ -78,28 +76,18 @@ export function expand(parameters: readonly LoadedParameter[], inputs: JsonObjec
   for (const { path, values } of axes) if (values.length === 0) first.errors[path] = 'Nothing was chosen to run over.';
   if (Object.keys(first.errors).length > 0) return { jobs: [], errors: first.errors };
   if (axes.length === 0) return { jobs: [{ state, inputs: first.inputs }], errors: {} };
-  const linked = axes.filter((axis) => axis.linked);
-  const uneven = linked.find((axis) => axis.values.length !== linked[0]?.values.length);
-  if (uneven) {
-    const other = linked[0]?.values.length ?? 0;
-    return {
-      jobs: [],
-      errors: { [uneven.path]: `${uneven.values.length} values cannot be matched one by one with ${other}.` },
-    };
-  }
-  const combinations = combine(axes);
-  if (combinations === undefined) {
-    const path = axes[0]?.path ?? '';
-    return { jobs: [], errors: { [path]: `One request may start at most ${JOBS_MAX} jobs.` } };
-  }
-  return resolveAll(parameters, given, context, combinations);
+  const combined = combine(axes);
+  if ('wrong' in combined) return { jobs: [], errors: { [combined.path]: combined.wrong } };
+  const { mapOver, chosen } = combined;
+  const expansion = resolveAll(parameters, given, context, chosen);
+  return mapOver && expansion.jobs.length > 0 ? { ...expansion, mapOver } : expansion;
 }
 
 function resolveAll(
   parameters: readonly LoadedParameter[],
   given: Given,
   context: ToolContext,
-  combinations: ReadonlyMap<string, JsonValue>[],
+  combinations: readonly ReadonlyMap<string, JsonValue>[],
 ): Expansion {
   const jobs: ExpandedJob[] = [];
   const errors: Record<string, string> = {};
@@ -111,58 +99,13 @@ function resolveAll(
   return Object.keys(errors).length > 0 ? { jobs: [], errors } : { jobs, errors };
 }
 
-function combine(axes: readonly Axis[]): ReadonlyMap<string, JsonValue>[] | undefined {
-  const linked = axes.filter((axis) => axis.linked);
-  const free = axes.filter((axis) => !axis.linked);
-  const length = linked[0]?.values.length ?? 1;
-  if (free.reduce((product, axis) => product * axis.values.length, length) > JOBS_MAX) return undefined;
-  let combinations = Array.from(
-    { length },
-    (_, index) => new Map(linked.map(({ path, values }): [string, JsonValue] => [path, values[index] ?? null])),
-  );
-  for (const { path, values } of free) {
-    combinations = combinations.flatMap((base) => values.map((value) => new Map([...base, [path, value]])));
-  }
-  return combinations;
-}
-
-/** What makes several jobs of one parameter: a batch, or a collection where one dataset is taken. */
-function axisOf(
-  path: string,
-  parameter: LoadedParameter,
-  raw: JsonValue | undefined,
-  context: ToolContext,
-): Axis | undefined {
-  const batch = batchOf(raw);
-  const isData = parameter.type === 'data' || parameter.type === 'hidden_data';
-  if (!isData) return batch && { path, ...batch };
-  if (batch) return { path, values: batch.values.flatMap((value) => members(value, context)), linked: batch.linked };
-  if (parameter.multiple) return undefined;
-  const read = readReferences(raw);
-  const [only] = 'references' in read && read.references.length === 1 ? read.references : [];
-  if (only?.src !== 'hdca' || !context.collection(only.id)) return undefined;
-  return { path, values: members(raw ?? null, context), linked: true };
-}
-
-/** A collection's elements as values of their own; anything else is itself. */
-function members(raw: JsonValue, context: ToolContext): JsonValue[] {
-  const read = readReferences(raw);
-  const [only] = 'references' in read && read.references.length === 1 ? read.references : [];
-  const collection = only?.src === 'hdca' ? context.collection(only.id) : undefined;
-  if (!collection) return [raw];
-  return collection.elements.map(({ identifier, dataset }) =>
-    referenceState({ src: 'hda', id: dataset.record.id, elementIdentifier: identifier }),
-  );
-}
-
 type Pick = (path: string, parameter: LoadedParameter, raw: JsonValue | undefined) => JsonValue | undefined;
 
 /** Walks the parameters once, for one job. */
 class Resolver {
   readonly errors: Record<string, string> = {};
   readonly inputs: ExpandedJob['inputs'] = {};
-  /** States of the groups around the current parameter, innermost last: where a data_ref is found. */
-  private readonly scopes: JsonObject[] = [];
+  private readonly scope = new Scope();
 
   constructor(
     private readonly context: ToolContext,
@@ -171,9 +114,9 @@ class Resolver {
 
   group(parameters: readonly LoadedParameter[], given: Given, prefix: string): JsonObject {
     const state: JsonObject = {};
-    this.scopes.push(state);
+    this.scope.enter(state, (name) => lookUp(given, name));
     for (const parameter of parameters) this.one(parameter, given, prefix, state);
-    this.scopes.pop();
+    this.scope.leave();
     return state;
   }
 
@@ -201,7 +144,7 @@ class Resolver {
   }
 
   private plain(parameter: LoadedParameter, raw: JsonValue | undefined, path: string): JsonValue {
-    const checked = checkValue(parameter, raw);
+    const checked = checkValue(parameter, raw, { context: this.context, scope: this.scope });
     if ('wrong' in checked) {
       this.errors[path] = checked.wrong;
       return null;
@@ -217,9 +160,9 @@ class Resolver {
     this.one(test, given, `${path}|`, state);
     const index = chosenCase(parameter, state[test.name] ?? null);
     const chosen = index === undefined ? undefined : parameter.cases?.[index];
-    this.scopes.push(state);
+    this.scope.enter(state);
     Object.assign(state, this.group(chosen?.inputs ?? [], given, `${path}|`));
-    this.scopes.pop();
+    this.scope.leave();
     state.__current_case__ = index ?? null;
     return state;
   }
@@ -249,19 +192,38 @@ class Resolver {
       const what = parameter.type === 'data_collection' ? 'dataset collection' : 'dataset';
       return this.fail(path, `Choose a ${what} for “${parameter.label || parameter.name}”.`);
     }
-    if (parameter.type === 'data_collection') return this.collection(read.references, path);
+    if (parameter.type === 'data_collection') return this.collection(parameter, read.references, path);
     const references = parameter.multiple ? read.references.flatMap((one) => this.reduced(one)) : read.references;
     if (!parameter.multiple && references.length > 1) return this.fail(path, 'This takes one dataset.');
     const { min, max } = parameter;
     if (min !== undefined && references.length < min) return this.fail(path, `At least ${min} datasets are needed.`);
     if (max !== undefined && references.length > max) return this.fail(path, `At most ${max} datasets are taken.`);
+    const states: JsonObject[] = [];
     for (const reference of references) {
-      const wrong = this.unusable(reference);
-      if (wrong !== undefined) return this.fail(path, wrong);
+      const dataset = this.dataset(parameter, reference);
+      if ('wrong' in dataset) return this.fail(path, dataset.wrong);
+      states.push(referenceState(dataset.reference));
     }
-    this.inputs[path] = references.map(({ id }) => ({ kind: 'dataset', id }));
-    const states = references.map(referenceState);
+    this.inputs[path] = states.map(({ id }) => ({ kind: 'dataset', id: String(id) }));
     return parameter.multiple ? states : (states[0] ?? null);
+  }
+
+  private dataset(parameter: LoadedParameter, given: Reference): Dataset {
+    const element = given.src === 'dce' ? this.context.element?.(given.id) : undefined;
+    // A place in a collection that holds a dataset stands for it.
+    const reference: Reference =
+      element && 'dataset' in element
+        ? {
+            src: 'hda',
+            id: element.dataset.record.id,
+            elementIdentifier: given.elementIdentifier ?? element.identifier,
+          }
+        : given;
+    if (reference.src !== 'hda') return { wrong: `There is no dataset collection ${shown(reference.id)} here.` };
+    const dataset = this.context.dataset(reference.id);
+    if (!dataset) return { wrong: `There is no dataset ${shown(reference.id)} here.` };
+    const wrong = wrongWith(dataset, parameter, this.context);
+    return wrong === undefined ? { reference } : { wrong };
   }
 
   private fail(path: string, sentence: string): null {
@@ -271,7 +233,7 @@ class Resolver {
 
   /** A collection given to a parameter of many datasets stands for its elements. */
   private reduced(reference: Reference): Reference[] {
-    const collection = reference.src === 'hdca' ? this.context.collection(reference.id) : undefined;
+    const collection = reference.src === 'hda' ? undefined : collectionOf(reference, this.context);
     if (!collection) return [reference];
     return collection.elements.map(({ identifier, dataset }) => ({
       src: 'hda',
@@ -280,36 +242,36 @@ class Resolver {
     }));
   }
 
-  private collection(references: readonly Reference[], path: string): JsonValue {
+  private collection(parameter: LoadedParameter, references: readonly Reference[], path: string): JsonValue {
     const [only] = references;
     if (!only || references.length > 1) return this.fail(path, 'This takes one dataset collection.');
-    if (only.src !== 'hdca' || !this.context.collection(only.id)) {
-      return this.fail(path, `There is no dataset collection ${shown(only.id)} here.`);
+    const collection = only.src === 'hda' ? undefined : collectionOf(only, this.context);
+    if (!collection) return this.fail(path, `There is no dataset collection ${shown(only.id)} here.`);
+    const taken = parameter.collectionTypes ?? [];
+    const type = collection.collectionType;
+    if (taken.length > 0 && !taken.includes(type)) {
+      return this.fail(
+        path,
+        `This takes a collection of the type ${taken.join(' or ')}; ${shown(collection.name)} is a ${type}.`,
+      );
     }
-    this.inputs[path] = [{ kind: 'collection', id: only.id }];
-    return referenceState(only);
-  }
-
-  private unusable(reference: Reference): string | undefined {
-    if (reference.src === 'hdca') return `There is no dataset collection ${shown(reference.id)} here.`;
-    const dataset = this.context.dataset(reference.id);
-    if (!dataset) return `There is no dataset ${shown(reference.id)} here.`;
-    if (dataset.record.purged || dataset.record.deleted) return `Dataset ${dataset.hid} was deleted.`;
-    if (dataset.content?.state === 'error') return `Dataset ${dataset.hid} is in error and cannot be used.`;
-    if (dataset.content?.state === 'discarded') return `Dataset ${dataset.hid} was discarded and cannot be used.`;
-    return undefined;
+    for (const { dataset } of collection.elements) {
+      const wrong = wrongWith(dataset, parameter, this.context);
+      if (wrong !== undefined) return this.fail(path, wrong);
+    }
+    this.inputs[path] = [{ kind: 'collection', id: collection.id }];
+    return referenceState({ ...only, id: collection.id });
   }
 
   private checkColumns(parameter: LoadedParameter, value: JsonValue, path: string): void {
     const reference = parameter.attributes.data_ref ?? '';
-    const scope = this.scopes.findLast((state) => Object.hasOwn(state, reference));
-    const held = scope?.[reference];
-    const [first] = Array.isArray(held) ? held : [held];
-    const dataset = isObject(first) && typeof first.id === 'string' ? this.context.dataset(first.id) : undefined;
-    const columns = dataset?.content?.metadata.columns;
-    if (!dataset || typeof columns !== 'number') return;
-    const missing = (Array.isArray(value) ? value : [value]).find((column) => Number(column) > columns);
-    if (missing === undefined) return;
-    this.errors[path] = `There is no column ${String(missing)}: dataset ${dataset.hid} has ${columns}.`;
+    for (const dataset of datasetsIn(this.scope.find(reference), this.context)) {
+      const columns = dataset.content?.metadata.columns;
+      if (typeof columns !== 'number') continue;
+      const missing = (Array.isArray(value) ? value : [value]).find((column) => Number(column) > columns);
+      if (missing === undefined) continue;
+      this.errors[path] = `There is no column ${String(missing)}: dataset ${dataset.hid} has ${columns}.`;
+      return;
+    }
   }
 }

@@ -3,14 +3,22 @@
  * be reached through them. Everything that a user wrote (names, identifiers, metadata) passes the sanitizer before it
  * can get into a command line; `raw` is for labels, which no shell reads.
  */
+import { metadataOf } from '../../protocol/account/records.js';
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
-import { Callable, Dict, Float, numeric, plain, str, TemplateObject, type Value } from './cheetah/values.js';
-import type { LoadedParameter } from './loaded.js';
+import { str } from './cheetah/template.js';
+import { Callable, Dict, Float, TemplateObject, type Value } from './cheetah/values.js';
 import { defaultSanitize, type Sanitize } from './sanitizer.js';
 import type { ToolDataset } from './tool.js';
 
 /** Whether a dataset of `extension` is one of `formats`. */
 export type Accepts = (formats: readonly string[], extension: string) => boolean;
+
+/** Files of a dataset besides its own: a BAM's index, the parts of an HTML report. */
+export interface DatasetFiles {
+  /** Undefined: that metadatum is no file, or is not there. */
+  metadataPath?(dataset: string, name: string): string | undefined;
+  extraFilesPath?(dataset: string): string | undefined;
+}
 
 /** The extension that counts: what the user or the wrapper said, else what the bytes said. */
 export function extensionOf({ record, content }: ToolDataset): string {
@@ -31,11 +39,22 @@ export function jsonValue(value: JsonValue): Value {
   return new Dict(Object.entries(value).map(([key, item]): [Value, Value] => [key, jsonValue(item)]));
 }
 
+/** Metadata that is a file; only a place on this machine is of use to a tool. */
+const FILES: ReadonlySet<string> = new Set([
+  'bam_index',
+  'bam_csi_index',
+  'bcf_index',
+  'cram_index',
+  'tabix_index',
+  'bai',
+]);
+
 class Metadata extends TemplateObject {
   readonly typeName = 'MetadataCollection';
   constructor(
     private readonly values: JsonObject,
     private readonly clean: Sanitize,
+    private readonly file: (name: string) => string | undefined = () => undefined,
   ) {
     super();
   }
@@ -43,7 +62,16 @@ class Metadata extends TemplateObject {
     return '';
   }
   attribute(name: string): Value {
-    if (!Object.hasOwn(this.values, name)) return null;
+    const path = this.file(name);
+    if (path !== undefined) return path;
+    if (name === 'element_is_set') {
+      return new Callable('element_is_set', ({ positional: [one] }) => {
+        const key = one === undefined ? '' : str(one);
+        return Object.hasOwn(this.values, key) || this.file(key) !== undefined;
+      });
+    }
+    // A file that is not there is None, whatever was noted of it.
+    if (FILES.has(name) || !Object.hasOwn(this.values, name)) return null;
     const value = this.values[name] ?? null;
     // Lists print as Galaxy prints them: joined by commas.
     if (Array.isArray(value)) return this.clean(value.map((item) => String(item ?? '')).join(','));
@@ -61,6 +89,7 @@ export class DatasetValue extends TemplateObject {
     private readonly identifier: string | undefined,
     private readonly accepts: Accepts,
     private readonly clean: Sanitize = defaultSanitize,
+    private readonly files: DatasetFiles = {},
   ) {
     super();
     this.extension = extensionOf(dataset);
@@ -78,7 +107,18 @@ export class DatasetValue extends TemplateObject {
       case 'file_ext':
         return this.clean(this.extension);
       case 'name':
+      case 'display_name':
         return this.clean(record.name);
+      case 'info':
+        return this.clean(content?.info ?? '');
+      case 'blurb':
+        return this.clean(content?.blurb ?? '');
+      case 'uuid':
+        return record.uuid;
+      case 'tags':
+        return (record.tags ?? []).map(this.clean);
+      case 'groups':
+        return (record.tags ?? []).flatMap((tag) => (tag.startsWith('group:') ? [this.clean(tag.slice(6))] : []));
       case 'element_identifier':
         return this.clean(this.identifier ?? record.name);
       case 'hid':
@@ -93,21 +133,27 @@ export class DatasetValue extends TemplateObject {
         return this.path;
       case 'files_path':
       case 'extra_files_path':
-        return `${this.path}_files`;
+        return this.files.extraFilesPath?.(record.id) ?? `${this.path}_files`;
       case 'metadata':
         return new Metadata(
-          { ...content?.metadata, ...record.metadata, dbkey: genomeBuildOf(this.dataset) },
+          { ...metadataOf(content, record), dbkey: genomeBuildOf(this.dataset) },
           this.clean,
+          (file) => this.files.metadataPath?.(record.id, file),
         );
       case 'state':
         return content?.state ?? 'new';
       case 'is_collection':
         return false;
       case 'dataset':
-      case 'datatype':
         return this;
+      case 'datatype':
+        return new DatatypeValue(this.extension, this.clean);
       case 'is_of_type':
         return isOfType(this.extension, this.accepts);
+      case 'get_file_name':
+        return new Callable('get_file_name', () => this.path);
+      case 'size':
+        return content?.size ?? 0;
       case 'has_data':
         return new Callable('has_data', () => (content?.size ?? 0) > 0);
       case 'get_size':
@@ -118,8 +164,30 @@ export class DatasetValue extends TemplateObject {
   }
 }
 
+/** `$input.datatype.file_ext`. */
+class DatatypeValue extends TemplateObject {
+  readonly typeName = 'Datatype';
+  constructor(
+    private readonly extension: string,
+    private readonly clean: Sanitize,
+  ) {
+    super();
+  }
+  text(): string {
+    return this.clean(this.extension);
+  }
+  attribute(name: string): Value | undefined {
+    return name === 'file_ext' ? this.text() : undefined;
+  }
+}
+
 function isOfType(extension: string, accepts: Accepts): Callable {
-  return new Callable('is_of_type', ({ positional }) => accepts(positional.map(str), extension));
+  return new Callable('is_of_type', ({ positional }) =>
+    accepts(
+      positional.map((one) => str(one)),
+      extension,
+    ),
+  );
 }
 
 /** An optional dataset that was not given: false, and `None` as text. */
@@ -153,55 +221,6 @@ export class NoDataset extends TemplateObject {
       default:
         return undefined;
     }
-  }
-}
-
-/** Several datasets of one parameter, or a collection's elements. */
-export class DatasetsValue extends TemplateObject {
-  readonly typeName = 'DatasetListWrapper';
-  constructor(
-    private readonly datasets: DatasetValue[],
-    private readonly collection?: { name: string; hid: number; type: string; identifiers: string[] },
-    private readonly clean: Sanitize = defaultSanitize,
-  ) {
-    super();
-  }
-  text(): string {
-    return this.datasets.map((dataset) => dataset.text()).join(',');
-  }
-  override truth(): boolean {
-    return this.datasets.length > 0;
-  }
-  override iterate(): Value[] {
-    return this.datasets;
-  }
-  override item(key: Value): Value | undefined {
-    return typeof key === 'string' ? this.named(key) : undefined;
-  }
-  attribute(name: string): Value | undefined {
-    const { collection } = this;
-    if (!collection) return name === 'is_collection' ? false : undefined;
-    switch (name) {
-      case 'is_collection':
-        return true;
-      case 'name':
-      case 'element_identifier':
-        return this.clean(collection.name);
-      case 'hid':
-        return collection.hid;
-      case 'collection_type':
-        return collection.type;
-      case 'keys':
-        return new Callable('keys', () => collection.identifiers.map(this.clean));
-      case 'is_input_supplied':
-        return true;
-      default:
-        return this.named(name);
-    }
-  }
-  private named(identifier: string): Value | undefined {
-    const index = this.collection?.identifiers.indexOf(identifier) ?? -1;
-    return this.datasets[index];
   }
 }
 
@@ -243,79 +262,37 @@ export class OutputValue extends TemplateObject {
   }
 }
 
-/** A text, number, truth value or choice: prints as the wrapper wants it, compares as what it holds. */
-export class ParameterValue extends TemplateObject {
-  readonly typeName = 'InputValueWrapper';
-  constructor(
-    private readonly parameter: LoadedParameter,
-    private readonly held: JsonValue,
-  ) {
+/** Whose job it is. No character that a shell would read comes out, be a name what it may. */
+export class UserValue extends TemplateObject {
+  readonly typeName = 'User';
+  constructor(private readonly user: { id: string; email: string; name: string } | undefined) {
     super();
   }
-
   text(): string {
-    const { parameter, held } = this;
-    switch (parameter.type) {
-      case 'boolean': {
-        const { truevalue = 'true', falsevalue = 'false' } = parameter.attributes;
-        return held === true ? truevalue : falsevalue;
-      }
-      case 'integer':
-        return held === null ? '' : String(held);
-      case 'float':
-        return held === null ? '' : str(new Float(Number(held)));
-      case 'select':
-      case 'data_column':
-        if (held === null || (Array.isArray(held) && held.length === 0)) return 'None';
-        return this.texts().join(parameter.attributes.separator ?? ',');
-      default:
-        return held === null ? '' : parameter.sanitize(String(held));
-    }
+    return this.attribute('email') ?? '';
   }
-
-  private texts(): string[] {
-    const values = Array.isArray(this.held) ? this.held : [this.held];
-    return values.map((value) => this.parameter.sanitize(String(value ?? '')));
-  }
-
   override truth(): boolean {
-    if (Array.isArray(this.held)) return this.held.length > 0;
-    return this.held !== null && this.held !== '' && this.held !== false && this.held !== 0;
+    return this.user !== undefined;
   }
-
-  override plain(other?: Value): Value {
-    const { parameter, held } = this;
-    if (parameter.type === 'boolean') {
-      if (typeof other !== 'string') return held === true;
-      const { truevalue = 'true', falsevalue = 'false' } = parameter.attributes;
-      if (other === truevalue || other === falsevalue) return this.text();
-      return held === true ? 'True' : 'False';
+  attribute(name: 'email' | 'username' | 'id'): string;
+  attribute(name: string): string | undefined;
+  attribute(name: string): string | undefined {
+    switch (name) {
+      case 'email':
+        return harmless(this.user?.email);
+      case 'username':
+      case 'name':
+        return harmless(this.user?.name);
+      case 'id':
+        return harmless(this.user?.id);
+      default:
+        return undefined;
     }
-    if (typeof other === 'string' || (Array.isArray(held) && !Array.isArray(other))) return this.text();
-    if (Array.isArray(held)) return this.texts();
-    if (held === null) return other === undefined ? this.text() : null;
-    if (parameter.type === 'integer') return Number(held);
-    if (parameter.type === 'float') return new Float(Number(held));
-    // A text that is a number compares and counts with numbers, as in Galaxy.
-    const text = this.text();
-    if (other !== undefined && numeric(plain(other)) !== undefined && /^[+-]?\d+(?:\.\d+)?$/.test(text)) {
-      return text.includes('.') ? new Float(Number(text)) : Number(text);
-    }
-    return text;
   }
+}
 
-  override iterate(): Value[] | undefined {
-    if (Array.isArray(this.held)) return this.texts();
-    return this.parameter.multiple ? [] : undefined;
-  }
-
-  attribute(name: string): Value | undefined {
-    if (name !== 'value') return undefined;
-    const { parameter, held } = this;
-    if (Array.isArray(held)) return this.texts();
-    if (typeof held === 'string') return parameter.sanitize(held);
-    return parameter.type === 'float' && typeof held === 'number' ? new Float(held) : jsonValue(held);
-  }
+function harmless(text = ''): string {
+  return text.replace(/[^\w@.+-]/g, 'X').replace(/^-+/, '');
 }
 
 /** `$tool.name` and its like. */

@@ -7,10 +7,13 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { printable } from '../../protocol/runtime/errors.js';
+import { check, sentenceOf } from '../../protocol/runtime/schema-words.js';
 import { toolErrors } from './errors.js';
 
 const LEVELS_MAX = 5;
 const FILES_MAX = 10_000;
+/** What stands beside wrappers and holds none. */
+const NO_WRAPPERS = new Set(['test-data', 'test_data', 'tool-data', 'static', 'node_modules', '__pycache__']);
 
 export interface Section {
   id: string;
@@ -35,6 +38,7 @@ export async function wrapperFiles(folder: string): Promise<string[]> {
     const entries = await readdir(path, { withFileTypes: true });
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       if (entry.name.startsWith('.')) continue;
+      if (entry.isDirectory() && NO_WRAPPERS.has(entry.name)) continue;
       if (entry.isDirectory() && level < LEVELS_MAX) await walk(join(path, entry.name), level + 1);
       else if (entry.isFile() && entry.name.endsWith('.xml')) files.push(join(path, entry.name));
       if (files.length > FILES_MAX) throw new Error(`it holds more than ${FILES_MAX} wrappers`);
@@ -64,8 +68,7 @@ export async function readSections(folder: string): Promise<Section[]> {
   } catch (error) {
     throw toolErrors('sections', { file, reason: printable(error instanceof Error ? error.message : String(error)) });
   }
-  const parsed = sectionsFile.safeParse(document ?? []);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw toolErrors('sections', { file, reason: printable(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`) });
+  const { data, problem } = check(sectionsFile, document ?? []);
+  if (problem === undefined) return data;
+  throw toolErrors('sections', { file, reason: sentenceOf(problem) });
 }

@@ -7,6 +7,7 @@
 import type { Content } from '../../protocol/account/entries.js';
 import type { DatasetRecord } from '../../protocol/account/records.js';
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
+import type { DataTables } from './data-tables.js';
 
 export interface ToolProblem {
   file: string;
@@ -33,22 +34,36 @@ export interface ToolParameter {
     | 'section'
     | 'baseurl'
     | 'hidden_data'
-    | 'genomebuild';
+    | 'genomebuild'
+    | 'drill_down'
+    | 'group_tag';
   label: string;
   help: string;
   optional: boolean;
   /** The wrapper's attributes as written, for what only the form and the renderer need. */
-  attributes: Record<string, string>;
+  attributes: Readonly<Record<string, string>>;
   /** data: accepted extensions; select: options; conditional: cases; repeat and section: inner parameters. */
   formats?: string[];
   multiple?: boolean;
   value?: JsonValue;
-  options?: { value: string; label: string; selected: boolean }[];
+  options?: ToolOption[];
+  /** drill_down: choices within choices. */
+  tree?: ToolOptionNode[];
   test?: ToolParameter;
   cases?: { value: string; inputs: ToolParameter[] }[];
   inputs?: ToolParameter[];
   min?: number;
   max?: number;
+}
+
+export interface ToolOption {
+  value: string;
+  label: string;
+  selected: boolean;
+}
+
+export interface ToolOptionNode extends ToolOption {
+  children: ToolOptionNode[];
 }
 
 export interface ToolOutput {
@@ -63,6 +78,35 @@ export interface ToolOutput {
   hidden: boolean;
   filters: string[];
   changeFormat: { input: string; value: string; format: string }[];
+  /** The input whose element identifier this output takes over when it becomes an element. */
+  defaultIdentifierSource?: string;
+  /** Collections: `list`, `paired`, `list:paired`, …; undefined when `typeSource` or `structuredLike` says it. */
+  collectionType?: string;
+  typeSource?: string;
+  structuredLike?: string;
+  /** Its files are found after the run. */
+  discovers: boolean;
+}
+
+/** `<discover_datasets>`: which files of the working folder become datasets. Plain data, because a runner applies it. */
+export interface DiscoverRule {
+  /** A JavaScript pattern, to match from the beginning; its groups say name, designation, ext, identifier_0, …. */
+  pattern: string;
+  flags: string;
+  /** Relative to the working folder. */
+  directory: string;
+  recurse: boolean;
+  /** The pattern is for the path below the folder and not for the name. */
+  matchRelativePath: boolean;
+  /** Where the pattern has no `ext`. */
+  format: string;
+  visible: boolean;
+  assignPrimary: boolean;
+  sortBy: 'filename' | 'name' | 'designation' | 'dbkey' | 'ext';
+  sortReverse: boolean;
+  sortNumeric: boolean;
+  /** The files are listed in the tool's own `galaxy.json`. */
+  fromProvidedMetadata: boolean;
 }
 
 export interface Tool {
@@ -97,20 +141,40 @@ export interface ToolDataset {
   hid: number;
 }
 
+/** A place in a collection: a dataset, or a collection of its own. */
+export type ToolElement =
+  | { identifier: string; dataset: ToolDataset; id?: string }
+  | { identifier: string; id: string; collectionType: string; elements: ToolElement[] };
+
+export interface ToolCollection {
+  id: string;
+  name: string;
+  hid: number;
+  collectionType: string;
+  /** Its datasets in order, those of inner collections included. */
+  elements: { identifier: string; dataset: ToolDataset }[];
+  /** As it is nested; absent where nothing is. */
+  tree?: ToolElement[];
+  tags?: readonly string[];
+}
+
 /** What resolving parameters may ask: the histories' datasets. The API layer supplies it from the account's view. */
 export interface ToolContext {
   dataset(id: string): ToolDataset | undefined;
-  collection(id: string):
-    | {
-        id: string;
-        name: string;
-        hid: number;
-        collectionType: string;
-        elements: { identifier: string; dataset: ToolDataset }[];
-      }
-    | undefined;
+  /** Also one within another, by its own id. */
+  collection(id: string): ToolCollection | undefined;
   /** Of the target history, visible and not deleted, newest first: choices for the form. */
   choices(): ToolDataset[];
+  /** The same of collections. */
+  collections?(): ToolCollection[];
+  /** A place in a collection, as the client names one (`dce`). */
+  element?(id: string): ToolElement | undefined;
+  /** The first lines of a dataset, when its bytes are on this node and are text. */
+  lines?(dataset: string): readonly string[] | undefined;
+  /** Genomes, indexes and the like that an operator has put on this node. */
+  tables?: Pick<DataTables, 'table'>;
+  /** Whose job it is. */
+  user?: { id: string; email: string; name: string };
   historyId: string;
 }
 
@@ -122,8 +186,17 @@ export interface ExpandedJob {
   inputs: Record<string, { kind: 'dataset' | 'collection'; id: string }[]>;
 }
 
+/** Jobs that come of collections: how their outputs are to be put together again, one place for each job in order. */
+export interface MapOver {
+  collectionType: string;
+  /** For each job the identifiers from the outermost list to its own. */
+  identifiers: string[][];
+  over: { path: string; id: string }[];
+}
+
 export interface Expansion {
   jobs: ExpandedJob[];
+  mapOver?: MapOver;
   /** `queries_0|input2` → sentence. Not empty: nothing is submitted, the API answers 400 with these. */
   errors: Record<string, string>;
 }
@@ -136,6 +209,26 @@ export interface PlannedOutput {
   extension: string;
   hidden: boolean;
   fromWorkDir: string | undefined;
+  genomeBuild?: string | undefined;
+  /** The element of a planned collection that it is. */
+  element?: { collection: string; identifiers: string[] } | undefined;
+  /** Of the datatype, as `<actions>` have it; stands above what the bytes say. */
+  metadata?: JsonObject | undefined;
+  discover?: DiscoverRule[] | undefined;
+  /** The folder of its extra files is there before the tool runs. */
+  precreateFolder?: boolean | undefined;
+}
+
+export interface PlannedCollection {
+  name: string;
+  label: string;
+  collectionType: string;
+  hidden: boolean;
+  /** Of what is discovered. */
+  extension: string;
+  genomeBuild: string | undefined;
+  /** Empty: its elements are the planned outputs that name it. */
+  discover: DiscoverRule[];
 }
 
 /** Everything a runner needs; plain data, because it goes to another process. */
@@ -149,6 +242,12 @@ export interface PreparedCommand {
   environment: Record<string, string>;
   /** Exit codes and output patterns that mean failure, in order. */
   failureRules: FailureRule[];
+  /** A script for the shell whose output is the tool's version. */
+  versionScript?: string;
+  /** HOME: a folder of the job's own, or the one that all jobs of this node share. */
+  home?: 'job' | 'shared';
+  /** File in the working folder in which the tool says what it made. */
+  providedMetadataFile?: string;
 }
 
 export type FailureRule =
@@ -179,6 +278,8 @@ export interface Toolbox {
   /** Galaxy's legacy (`queries_0|input2`) and structured forms, batch and `{values: [...]}` included. */
   expand(tool: Tool, inputs: JsonObject, context: ToolContext): Expansion;
   plan(tool: Tool, job: ExpandedJob, context: ToolContext): PlannedOutput[];
+  /** Absent where no tool makes collections. */
+  planCollections?(tool: Tool, job: ExpandedJob, context: ToolContext): PlannedCollection[];
   /** Renders the command. Errors: `toolbox/template` with file, line and reason. */
   prepare(
     tool: Tool,

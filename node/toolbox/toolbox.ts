@@ -3,9 +3,8 @@
  * Loading is all or nothing per tool, never per toolbox: what cannot be used is a problem with file, line and reason,
  * and the others work. `reload` builds a new set and then swaps it; a `Tool` from before goes on working.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeError, isDomainError, printable } from '../../protocol/runtime/errors.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import { packageRoot } from '../../protocol/runtime/package.js';
 import type { Datatypes } from '../datasets/datatypes.js';
@@ -16,10 +15,11 @@ import { toolForm } from './form.js';
 import type { LoadedTool } from './loaded.js';
 import { planOutputs } from './outputs.js';
 import { expand } from './parameters.js';
+import { importBoundary, type SourceFile, SourceLibrary } from './sources.js';
 import type { Tool, Toolbox, ToolContext, ToolProblem } from './tool.js';
 import { OTHER_SECTION, readSections, type Section, wrapperFiles } from './tool-folder.js';
-import { readWrapper } from './wrapper.js';
-import { WRAPPER_BYTES_MAX } from './wrapper-xml.js';
+import { VerdictCache } from './verdict-cache.js';
+import { Bodies, problemOf, readWrapper, toolFrom } from './wrapper-file.js';
 
 export interface ToolboxDeps {
   datatypes: Pick<Datatypes, 'accepts' | 'get'>;
@@ -27,10 +27,19 @@ export interface ToolboxDeps {
 }
 
 export interface ToolboxOptions {
-  /** After the bundled one; a later folder's tool of the same id and version replaces an earlier one. */
+  /** After the bundled one; a later one's tool of the same id and version replaces an earlier one. A wrapper may be named alone. */
   folders: string[];
+  /** Last of all, when it is there: what `galaxy-node tool install` put into the data folder. */
+  installed?: string;
   /** False: without the tools that this product brings. */
   bundled?: boolean;
+  /** A file that may remember what was found out about wrappers until the next start. */
+  cache?: string;
+}
+
+interface LoadDeps {
+  cache: VerdictCache;
+  bodies: Bodies;
 }
 
 /** What one loading gave. */
@@ -51,9 +60,13 @@ export async function createToolbox(deps: ToolboxDeps, options: ToolboxOptions):
   const known = new WeakMap<Tool, LoadedTool>();
   let stock: Stock = { versions: new Map(), sections: [], problems: [] };
   let loading: Promise<void> | undefined;
+  const loadDeps: LoadDeps = { cache: await VerdictCache.open(log, options.cache), bodies: new Bodies() };
 
   async function load(): Promise<void> {
-    const next = await loadStock(options.bundled === false ? options.folders : [BUNDLED, ...options.folders]);
+    const { installed, bundled = true } = options;
+    const folders = [...(bundled ? [BUNDLED] : []), ...options.folders];
+    if (installed !== undefined && existsSync(installed)) folders.push(installed);
+    const next = await loadStock(folders, loadDeps);
     for (const tool of [...next.versions.values()].flat()) known.set(tool, tool);
     stock = next;
     for (const problem of next.problems) log.warn({ ...problem }, 'a tool was not loaded');
@@ -87,7 +100,8 @@ export async function createToolbox(deps: ToolboxDeps, options: ToolboxOptions):
       }
     },
     expand: (tool, inputs, context) => expand(loaded(tool).inputs, inputs, context),
-    plan: (tool, job, context) => planOutputs(loaded(tool), job, planDeps(context)),
+    plan: (tool, job, context) => planOutputs(loaded(tool), job, planDeps(context)).outputs,
+    planCollections: (tool, job, context) => planOutputs(loaded(tool), job, planDeps(context)).collections,
     prepare: (tool, job, context, files) => prepareCommand(loaded(tool), job, planDeps(context), files),
     form: (tool, context, inputs) => {
       const versions = (stock.versions.get(tool.id) ?? [tool]).map(({ version }) => version);
@@ -97,50 +111,66 @@ export async function createToolbox(deps: ToolboxDeps, options: ToolboxOptions):
   };
 }
 
-async function loadStock(folders: readonly string[]): Promise<Stock> {
+/** Files being read at a time. */
+const READS_MAX = 16;
+
+async function loadStock(folders: readonly string[], { cache, bodies }: LoadDeps): Promise<Stock> {
   const problems: ToolProblem[] = [];
-  const note = (file: string, error: unknown) => {
-    if (problems.length < PROBLEMS_MAX) problems.push(problemOf(file, error));
+  const note = (problem: ToolProblem) => {
+    if (problems.length < PROBLEMS_MAX) problems.push(problem);
   };
+  const library = new SourceLibrary();
   const tools = new Map<string, LoadedTool>();
   const sections: Section[] = [];
   for (const folder of folders) {
     try {
-      sections.push(...(await readSections(folder)));
-      for (const file of await wrapperFiles(folder)) {
-        try {
-          const tool = await readFrom(file, folder);
-          if (tool) tools.set(JSON.stringify([tool.id, tool.version]), tool);
-        } catch (error) {
-          note(file, error);
-        }
+      // A wrapper alone may be named as well.
+      const kind = statSync(folder, { throwIfNoEntry: false })?.isFile() ? 'file' : 'folder';
+      if (kind === 'folder') sections.push(...(await readSections(folder)));
+      const boundary = importBoundary(folder, kind);
+      const files = kind === 'file' ? [folder] : await wrapperFiles(folder);
+      for await (const wrapper of readAll(files, library, (file, error) => note(problemOf(file, error)))) {
+        const known = await cache.find(wrapper, boundary, library);
+        const read = known ?? (await readWrapper(wrapper, boundary, library));
+        if (!known) cache.put(read, boundary);
+        const { verdict, sources } = read;
+        if (verdict.kind === 'problem') note(verdict.problem);
+        if (verdict.kind !== 'tool') continue;
+        const tool = toolFrom(verdict.head, sources, bodies);
+        tools.set(JSON.stringify([tool.id, tool.version]), tool);
       }
     } catch (error) {
-      note(folder, error);
+      note(problemOf(folder, error));
     }
   }
+  await cache.save();
   const versions = new Map<string, LoadedTool[]>();
-  for (const tool of tools.values()) versions.set(tool.id, [...(versions.get(tool.id) ?? []), tool]);
+  for (const tool of tools.values()) {
+    const list = versions.get(tool.id);
+    if (list) list.push(tool);
+    else versions.set(tool.id, [tool]);
+  }
   for (const list of versions.values()) list.sort((a, b) => compareVersions(b.version, a.version));
   return { versions, sections: placed(versions, sections), problems };
 }
 
-async function readFrom(file: string, folder: string): Promise<LoadedTool | undefined> {
-  const { size } = await stat(file);
-  if (size > WRAPPER_BYTES_MAX) {
-    throw toolErrors('wrapper', { file, line: 1, reason: `it is larger than ${WRAPPER_BYTES_MAX} bytes` });
+/** In the order of `files`, a few ahead of whoever asks. A file that cannot be read is told and left out. */
+async function* readAll(
+  files: readonly string[],
+  library: SourceLibrary,
+  failed: (file: string, error: unknown) => void,
+): AsyncGenerator<SourceFile> {
+  const begun: Promise<SourceFile | undefined>[] = [];
+  const begin = (file: string) =>
+    library.read(file).catch((error: unknown) => {
+      failed(file, error);
+      return undefined;
+    });
+  for (let next = 0; next < files.length || begun.length > 0; ) {
+    while (next < files.length && begun.length < READS_MAX) begun.push(begin(files[next++] as string));
+    const source = await begun.shift();
+    if (source) yield source;
   }
-  return readWrapper(await readFile(file, 'utf8'), file, folder);
-}
-
-function problemOf(file: string, error: unknown): ToolProblem {
-  if (!isDomainError(error)) return { file, line: undefined, message: printable(String(error)) };
-  const { line } = error.data;
-  return {
-    file: typeof error.data.file === 'string' && error.data.file !== '' ? error.data.file : file,
-    line: typeof line === 'number' ? line : undefined,
-    message: describeError(error),
-  };
 }
 
 /** Tells each tool its section, and the panel its order; hidden tools stand in a section and not in the panel. */

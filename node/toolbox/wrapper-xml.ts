@@ -1,98 +1,83 @@
 /**
  * A wrapper's XML as a light tree that knows, for every element and text, file and line, so that macros can be expanded
- * by making new trees and a refusal can still name the place. Entities are never expanded from a DOCTYPE.
+ * by making new trees and a refusal can still name the place.
  */
-import { DOMParser, type Element, type Node } from '@xmldom/xmldom';
-import { printable } from '../../protocol/runtime/errors.js';
 import { malformed, type Spot } from './errors.js';
+import { decodeXml, WRAPPER_BYTES_MAX } from './xml-bytes.js';
+import { readXml, XmlFault } from './xml-reader.js';
+
+export { WRAPPER_BYTES_MAX } from './xml-bytes.js';
 
 export interface XmlText extends Spot {
   text: string;
+  /** Where each line of the text comes from, when tokens of several lines have been put into it. */
+  lines?: readonly Spot[];
 }
 
 export interface XmlElement extends Spot {
   name: string;
+  column?: number;
   attributes: Readonly<Record<string, string>>;
   children: readonly (XmlElement | XmlText)[];
 }
-
-export const WRAPPER_BYTES_MAX = 4 * 1024 * 1024;
-const DEPTH_MAX = 100;
 
 export function isElement(node: XmlElement | XmlText): node is XmlElement {
   return 'name' in node;
 }
 
 /** The root element. Throws `toolbox/wrapper`. */
-export function parseXml(source: string, file: string): XmlElement {
-  if (source.length > WRAPPER_BYTES_MAX)
+export function parseXml(source: string | Uint8Array, file: string): XmlElement {
+  const text = typeof source === 'string' ? source : decodeXml(source, file);
+  if (text.length > WRAPPER_BYTES_MAX) {
     throw malformed(`it is larger than ${WRAPPER_BYTES_MAX} bytes`, { file, line: 1 });
-  if (/<!DOCTYPE[^>[]*\[/i.test(source)) throw malformed('it declares entities of its own', { file, line: 1 });
-  let message = '';
-  let line = 1;
-  const parser = new DOMParser({
-    onError: (level, text, context) => {
-      if (level === 'warning') return;
-      message = printable(text.split('\n')[0] ?? text);
-      line = (context as { locator?: { lineNumber?: number } } | undefined)?.locator?.lineNumber ?? line;
-      throw new Error(message);
-    },
-  });
+  }
   try {
-    const root = parser.parseFromString(source, 'text/xml').documentElement;
-    if (root) return convert(root, file, 0);
-    message = 'there is no root element';
+    return readXml(text, file);
   } catch (error) {
-    if (message === '') message = printable(error instanceof Error ? error.message : String(error));
-    line = errorLine(error) ?? line;
+    if (!(error instanceof XmlFault)) throw error;
+    const { line, column, reason } = error;
+    throw malformed(`it is not well-formed XML: ${reason}`, { file, line, column });
   }
-  throw malformed(`it is not well-formed XML: ${message}`, { file, line });
-}
-
-function errorLine(error: unknown): number | undefined {
-  const locator = (error as { locator?: { lineNumber?: unknown } } | undefined)?.locator;
-  return typeof locator?.lineNumber === 'number' ? locator.lineNumber : undefined;
-}
-
-function convert(element: Element, file: string, depth: number): XmlElement {
-  const line = lineOf(element) ?? 1;
-  if (depth > DEPTH_MAX) throw malformed(`elements are nested more than ${DEPTH_MAX} deep`, { file, line });
-  const attributes: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const { name, value } of element.attributes) attributes[name] = value;
-  const children: (XmlElement | XmlText)[] = [];
-  for (let child = element.firstChild; child; child = child.nextSibling) {
-    // 1 element, 3 text, 4 CDATA section; comments and the rest say nothing.
-    if (child.nodeType === 1) children.push(convert(child as Element, file, depth + 1));
-    else if (child.nodeType === 3 || child.nodeType === 4) {
-      children.push({ text: child.nodeValue ?? '', file, line: lineOf(child) ?? line });
-    }
-  }
-  return { name: element.tagName, attributes, children, file, line };
-}
-
-function lineOf(node: Node): number | undefined {
-  const { lineNumber } = node as Node & { lineNumber?: number };
-  return lineNumber;
 }
 
 export function elements(parent: XmlElement | undefined, name?: string): XmlElement[] {
-  const all = (parent?.children ?? []).filter(isElement);
-  return name === undefined ? all : all.filter((child) => child.name === name);
+  const found: XmlElement[] = [];
+  for (const child of parent?.children ?? []) {
+    if (isElement(child) && (name === undefined || child.name === name)) found.push(child);
+  }
+  return found;
 }
 
 export function element(parent: XmlElement | undefined, name: string): XmlElement | undefined {
-  return elements(parent, name)[0];
+  for (const child of parent?.children ?? []) if (isElement(child) && child.name === name) return child;
+  return undefined;
 }
 
 /** All text directly inside, CDATA included. */
 export function textOf(parent: XmlElement | undefined): string {
-  return (parent?.children ?? []).map((child) => (isElement(child) ? '' : child.text)).join('');
+  let text = '';
+  for (const child of parent?.children ?? []) if (!isElement(child)) text += child.text;
+  return text;
 }
 
 /** The text as a template and the place of its first character. */
 export function templateOf(parent: XmlElement): { text: string; place: Spot } {
   const first = parent.children.find((child): child is XmlText => !isElement(child));
-  return { text: textOf(parent), place: { file: parent.file, line: first?.line ?? parent.line } };
+  return { text: textOf(parent), place: { file: first?.file ?? parent.file, line: first?.line ?? parent.line } };
+}
+
+/** Where line `index` (from 0) of an element's text stands, tokens and comments in it considered. */
+export function spotOfLine(parent: XmlElement, index: number): Spot {
+  let left = index;
+  let last: Spot = parent;
+  for (const child of parent.children) {
+    if (isElement(child)) continue;
+    const count = child.text.split('\n').length - 1;
+    if (left <= count) return child.lines?.[left] ?? { file: child.file, line: child.line + left };
+    left -= count;
+    last = child;
+  }
+  return { file: last.file, line: last.line + Math.max(0, left) };
 }
 
 /** Galaxy's reading of a yes-or-no attribute. */

@@ -56,6 +56,11 @@ export const inspected = z.object({
   metadata: jsonObject,
 });
 
+/** Which run of its job made a thing. What several runs said of one thing is settled as outcomes are: the highest wins. */
+const madeBy = z.object({ epoch: z.number().int().nonnegative(), attempt: z.number().int().nonnegative() });
+/** A long list is written in parts, from 0, because an entry is short. */
+const part = { part: z.number().int().nonnegative().max(9999), ...madeBy.shape };
+
 const datasetFields = {
   name: name.optional(),
   extension: z.string().max(255).optional(),
@@ -130,8 +135,9 @@ export const entrySchemas = {
     job: entityId.optional(),
     output: z.string().max(255).optional(),
     copiedFrom: entityId.optional(),
-    /** Only for what no job makes: a copy. */
+    /** Only for what no outcome tells: a copy, or what was found after a run, which then says which one. */
     content: content.optional(),
+    made: madeBy.optional(),
     ...datasetFields,
     name,
     extension: z.string().max(255),
@@ -142,6 +148,8 @@ export const entrySchemas = {
     metadata: jsonObject.optional(),
     inspected: inspected.optional(),
   }),
+  /** More files of its content than the entry that decides it has room for. */
+  'dataset.files': z.object({ id: entityId, ...part, files: z.array(contentFile).max(1000) }),
   'dataset.purged': z.object({ id: entityId }),
   'collection.created': z.object({
     id: entityId,
@@ -155,7 +163,15 @@ export const entrySchemas = {
     createdAt: time,
     visible: z.boolean().optional(),
     tags: tags.optional(),
+    /** The collection that it is an element of: it is no item of the history, and its hid is that one's. */
+    parent: entityId.optional(),
+    /** Its elements are known when its job has ended. */
+    discovered: z.boolean().optional(),
+    /** Made of the outputs of many jobs, one for each element of what the tool was run over. */
+    implicit: z.boolean().optional(),
   }),
+  /** More elements, after those it was created with: found after a run, or too many for one entry. */
+  'collection.elements': z.object({ id: entityId, ...part, elements: z.array(collectionElement).max(1000) }),
   'collection.updated': z.object({
     id: entityId,
     name: name.optional(),
@@ -207,6 +223,10 @@ export const entrySchemas = {
     startedAt: time.nullable(),
     endedAt: time,
     outputs: z.record(z.string(), content),
+    /** What the tool called its version. */
+    toolVersion: z.string().max(1024).optional(),
+    /** A list, as a blob, of what was found after the run beside the outputs: node/jobs/found.ts. */
+    found: z.object({ blob: z.string().max(128), size: z.number().int().nonnegative() }).optional(),
     /** The blobs the inputs had, by dataset. */
     inputBlobs: z.record(z.string(), z.string().max(128)).optional(),
     metrics: jsonObject.optional(),
@@ -253,15 +273,30 @@ const patchers: { [T in EntryType]: Patcher<T> } = {
   'history.created': (payload) => [upsert('history', payload, { creates: true })],
   'history.updated': (payload) => [upsert('history', payload)],
   'history.purged': ({ id }) => [{ kind: 'history', id, once: ['purged'] }],
-  'dataset.created': (payload) => [upsert('dataset', payload, { creates: true })],
+  'dataset.created': ({ made, ...payload }) => {
+    const { content, ...rest } = payload;
+    if (made === undefined) return [upsert('dataset', payload, { creates: true })];
+    const rank: [number, number] = [made.epoch, made.attempt];
+    const best = {
+      made: { rank, value: made },
+      ...(content ? { content: { rank, value: content as JsonObject } } : {}),
+    };
+    return [{ ...upsert('dataset', rest, { creates: true }), best }];
+  },
   'dataset.updated': (payload) => [
     {
       ...upsert('dataset', payload, { omit: ['metadata'] }),
       ...(payload.metadata ? { keys: { metadata: payload.metadata } } : {}),
     },
   ],
+  'dataset.files': ({ id, part, epoch, attempt, files }) => [
+    { kind: 'dataset', id, best: { [`moreFiles.${part}`]: { rank: [epoch, attempt], value: files } } },
+  ],
   'dataset.purged': ({ id }) => [{ kind: 'dataset', id, once: ['purged'] }],
   'collection.created': (payload) => [upsert('collection', payload, { creates: true })],
+  'collection.elements': ({ id, part, epoch, attempt, elements }) => [
+    { kind: 'collection', id, best: { [`elements.${part}`]: { rank: [epoch, attempt], value: elements } } },
+  ],
   'collection.updated': (payload) => [upsert('collection', payload)],
   // A field of its own: a proposal in a late creation entry must not undo what the home settled.
   'item.hid': ({ kind, id, hid }) => [{ kind, id, last: { settledHid: hid } }],

@@ -1,6 +1,6 @@
 /** The user's things as the API reads them: what folding the entries gives. Only records whose creation has arrived. */
 import type { JsonObject } from '../log/entry.js';
-import type { Content, EntryPayload, Inspected, JobOutcome } from './entries.js';
+import type { Content, ContentFile, EntryPayload, Inspected, JobOutcome } from './entries.js';
 
 interface Folded {
   id: string;
@@ -38,6 +38,8 @@ export interface DatasetRecord extends Folded, Payload<EntryPayload<'dataset.cre
   metadata: JsonObject;
   /** See `contentOf`. */
   inspected?: Inspected;
+  /** Of its content, after those that stand there. */
+  moreFiles?: ContentFile[];
 }
 
 export interface CollectionRecord extends Folded, Payload<EntryPayload<'collection.created'>> {
@@ -84,7 +86,7 @@ export interface AccountView {
  * words and metadata are those of the datatype that it was given since.
  */
 export function contentOf(view: AccountView, dataset: DatasetRecord): Content | undefined {
-  const made = madeContent(view, dataset);
+  const made = withMoreFiles(madeContent(view, dataset), dataset.moreFiles);
   const seen = dataset.inspected;
   if (made === undefined || seen === undefined || seen.extension !== dataset.extension) return made;
   if (made.files.find(({ role }) => role === 'primary')?.blob !== seen.blob) return made;
@@ -95,6 +97,10 @@ export function contentOf(view: AccountView, dataset: DatasetRecord): Content | 
 export function metadataOf(content: Content | undefined, record: Pick<DatasetRecord, 'metadata'>): JsonObject {
   const all: JsonObject = { ...content?.metadata, ...record.metadata };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
+}
+
+function withMoreFiles(content: Content | undefined, more: readonly ContentFile[] | undefined): Content | undefined {
+  return content === undefined || !more?.length ? content : { ...content, files: [...content.files, ...more] };
 }
 
 function madeContent(view: AccountView, dataset: DatasetRecord): Content | undefined {

@@ -97,6 +97,29 @@ const DEFAULTS: { [kind: string]: { [field: string]: JsonValue } } = {
   job: { attempts: {}, cancelled: false },
 };
 
+/** `elements.3`: part 3 of the list `elements`. */
+const PART = /^(.+)\.(\d+)$/;
+
+/** Lists that were written in parts, in order. Parts of another rank than the highest are of a list that lost. */
+export function listsOf(record: Pick<StoredRecord, 'best'>): { [field: string]: JsonValue[] } {
+  const found: { field: string; number: number; best: Best }[] = [];
+  for (const [name, best] of Object.entries(record.best)) {
+    const [, field, number] = PART.exec(name) ?? [];
+    if (field !== undefined) found.push({ field, number: Number(number), best });
+  }
+  const lists: { [field: string]: JsonValue[] } = {};
+  for (const { field, best } of found.sort((a, b) => a.number - b.number)) {
+    const isOutdone = found.some((other) => other.field === field && compareRanks(other.best.rank, best.rank) > 0);
+    if (isOutdone || !Array.isArray(best.value)) continue;
+    lists[field] = [...(lists[field] ?? []), ...best.value];
+  }
+  return lists;
+}
+
+function compareRanks(a: [number, number], b: [number, number]): number {
+  return a[0] - b[0] || a[1] - b[1];
+}
+
 /** What AccountView gives: plain values. Undefined while the creation has not arrived. */
 export function toPlain(record: StoredRecord): JsonObject | undefined {
   if (record.created === undefined) return undefined;
@@ -108,7 +131,11 @@ export function toPlain(record: StoredRecord): JsonObject | undefined {
     plain[field] = values;
   }
   for (const field of Object.keys(record.once)) plain[field] = true;
-  for (const [field, best] of Object.entries(record.best)) plain[field] = best.value;
+  for (const [field, best] of Object.entries(record.best)) if (!PART.test(field)) plain[field] = best.value;
+  for (const [field, items] of Object.entries(listsOf(record))) {
+    const before = plain[field];
+    plain[field] = [...(Array.isArray(before) ? before : []), ...items];
+  }
   plain.id = record.id;
   plain.applied = record.applied;
   return plain;

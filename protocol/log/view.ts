@@ -11,7 +11,7 @@ import type { AccountView, CollectionRecord, DatasetRecord, RecordKind, Records 
 import { blake3 } from '../runtime/blake3.js';
 import { canonicalJson, deepFreeze } from './canonical.js';
 import type { JsonObject, JsonValue, Stamp } from './entry.js';
-import { mergePatch, toPlain } from './merge.js';
+import { listsOf, mergePatch, toPlain } from './merge.js';
 import type { Patch, StoredRecord } from './patch.js';
 
 interface Slot {
@@ -179,7 +179,9 @@ export class FoldedView implements AccountView {
     if (previous !== undefined && previous !== history) this.histories.get(previous)?.[members].delete(id);
     if (history === undefined) return;
     const index = this.historyIndex(history);
-    index[members].add(id);
+    // A collection inside another is no item.
+    if (text(record, 'parent') === undefined) index[members].add(id);
+    else index[members].delete(id);
     for (const field of ['hid', 'settledHid']) {
       const hid = record.last[field]?.[1];
       if (typeof hid === 'number' && hid > index.hidMax) index.hidMax = hid;
@@ -239,10 +241,8 @@ function sourcesOf(record: StoredRecord | undefined): string[] {
   const job = text(record, 'job');
   const sources = job === undefined ? [] : [`job/${job}`];
   const elements = record.last.elements?.[1];
-  if (Array.isArray(elements)) {
-    for (const element of elements) {
-      if (isObject(element) && typeof element.id === 'string') sources.push(`${element.kind}/${element.id}`);
-    }
+  for (const element of [...(Array.isArray(elements) ? elements : []), ...(listsOf(record).elements ?? [])]) {
+    if (isObject(element) && typeof element.id === 'string') sources.push(`${element.kind}/${element.id}`);
   }
   return sources;
 }

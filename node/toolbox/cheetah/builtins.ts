@@ -1,22 +1,26 @@
-/** Python's functions and types that templates may call. Each checks its own arguments; none reaches outside. */
-import { Fault } from './errors.js';
-import { parseFloatText } from './format.js';
-import { lengthOf } from './methods.js';
+/** Python's functions that templates may call. Each checks its own arguments; none reaches outside. */
+import { formatValue } from './brace-format.js';
+import { compare, sorted } from './compare.js';
+import { fixedText, scaled } from './decimal.js';
+import { attributeError, PythonError, typeError, valueError } from './errors.js';
+import { EXCEPTIONS } from './exceptions.js';
+import { type Body, call, define, textOf, wholeOf } from './functions.js';
+import { iterate, iterator, lazily, type Next } from './iterate.js';
+import { integer } from './numbers.js';
+import { arithmetic } from './operators.js';
+import { lengthOf } from './string-methods.js';
+import { characterOf, repr } from './text.js';
+import { BASESTRING, INT, isInstance, STR, TYPES, typeOf } from './types.js';
 import {
-  type Arguments,
   Callable,
-  compare,
   Dict,
   Float,
-  integer,
-  isSequence,
-  iterate,
+  firstOf,
+  identity,
   type Meter,
   numeric,
-  PySet,
+  PyIterator,
   plain,
-  repr,
-  str,
   TemplateObject,
   Tuple,
   truth,
@@ -24,234 +28,324 @@ import {
   type Value,
 } from './values.js';
 
-type Body = (args: Value[], meter: Meter, named: ReadonlyMap<string, Value>) => Value;
-const table = new Map<string, Callable>();
+/** A name of Python's; `python`: the only version that has it. */
+export interface Builtin {
+  value: Value;
+  python?: 2 | 3;
+}
 
-function define(
+const table = new Map<string, Builtin>();
+
+function add(name: string, signature: string, body: Body, python?: 2 | 3): void {
+  table.set(name, { value: define(name, signature, body), ...(python ? { python } : {}) });
+}
+
+/** Functions that take any number of values before the named ones. */
+function addOpen(
   name: string,
-  arity: [least: number, most: number],
-  body: Body,
-  options: { named?: string[]; isType?: boolean } = {},
-) {
-  const call = ({ positional, named }: Arguments, meter: Meter): Value => {
-    if (positional.length < arity[0] || positional.length > arity[1]) {
-      throw new Fault('type', `${name}() does not take ${positional.length} arguments`);
-    }
+  body: (values: Value[], named: ReadonlyMap<string, Value>, meter: Meter) => Value,
+): void {
+  const value = new Callable(name, ({ positional, named }, meter) => {
+    meter.step(1 + positional.length);
+    return body(positional, named, meter);
+  });
+  table.set(name, { value });
+}
+
+function extreme(name: string, sign: number) {
+  return (values: Value[], named: ReadonlyMap<string, Value>, meter: Meter): Value => {
     for (const key of named.keys()) {
-      if (!options.named?.includes(key)) throw new Fault('unsupported', `${name}(${key}=…)`);
+      if (key !== 'key' && key !== 'default') throw typeError(`${name}() got an unexpected keyword argument '${key}'`);
     }
-    meter.step();
-    return body(positional, meter, named);
+    if (values.length === 0) throw typeError(`${name} expected at least 1 argument, got 0`);
+    const key = named.get('key') ?? null;
+    const items = values.length === 1 ? iterate(values[0] ?? null, meter) : values;
+    const [first, ...rest] = items;
+    if (first === undefined) {
+      const otherwise = named.get('default');
+      if (otherwise === undefined) throw valueError(`${name}() arg is an empty sequence`);
+      return otherwise;
+    }
+    const keyOf = (value: Value) => (key === null ? value : call(key, [value], meter));
+    let best = first;
+    let bestKey = keyOf(first);
+    for (const item of rest) {
+      const itemKey = keyOf(item);
+      meter.step();
+      if (compare(itemKey, bestKey, meter, sign < 0 ? '<' : '>') * sign <= 0) continue;
+      [best, bestKey] = [item, itemKey];
+    }
+    return best;
   };
-  table.set(name, new Callable(name, call, options.isType ?? false));
 }
 
-function numberOf(value: Value, what: string): number {
-  const number = numeric(plain(value));
-  if (number === undefined) throw new Fault('type', `${what} needs a number, got ${typeName(value)}`);
-  return number;
-}
-
-function whole(value: Value, what: string): number {
-  const number = plain(value);
-  if (typeof number !== 'number' && typeof number !== 'boolean') {
-    throw new Fault('type', `${what} needs an integer, got ${typeName(value)}`);
+function rounded(value: Value, digits: Value, python: 2 | 3): Value {
+  const number = numeric(plain(value, 0));
+  if (number === undefined) throw typeError(`type ${typeName(value)} doesn't define __round__ method`);
+  const isFloat = plain(value) instanceof Float || python === 2;
+  const places = digits === null ? 0 : wholeOf(digits, 'round()');
+  if (!isFloat && places >= 0) return number;
+  const x = Number(number);
+  if (!Number.isFinite(x)) {
+    if (digits !== null || python === 2) return new Float(x);
+    throw valueError(`cannot convert float ${Number.isNaN(x) ? 'NaN' : 'infinity'} to integer`);
   }
-  return Number(number);
+  const size = Math.abs(x);
+  if (python === 2 || (isFloat && digits !== null)) {
+    if (places > 400 || (places > 0 && size >= 2 ** 53)) return new Float(x);
+    const result = python === 2 ? halfUp(size, places) : decimalRound(size, places);
+    return new Float(x < 0 || Object.is(x, -0) ? -result : result);
+  }
+  if (places < -4300) return 0;
+  const result = scaled(size, places) * 10n ** BigInt(-places);
+  return integer(x < 0 ? -result : result);
 }
 
-/** Keeps integers integers and floats floats. */
-function sameKind(example: Value, result: number): Value {
-  return plain(example) instanceof Float ? new Float(result) : integer(result);
+function decimalRound(size: number, places: number): number {
+  return places >= 0
+    ? Number(fixedText(size, places))
+    : Number(scaled(size, places) * 10n ** BigInt(Math.min(400, -places)));
 }
 
-function toInteger(args: Value[]): Value {
-  const value = plain(args[0] ?? 0);
+/** Python 2 rounds a half away from zero. */
+function halfUp(size: number, places: number): number {
+  const even = decimalRound(size, places);
+  if (places < 0 || places > 15) return even;
+  const twice = size * 10 ** places * 2;
+  return Number.isInteger(twice) && twice % 2 === 1 ? (twice + 1) / 2 / 10 ** places : even;
+}
+
+function absolute(given: Value): Value {
+  const value = plain(given, 0);
   const number = numeric(value);
-  if (number !== undefined) {
-    if (!Number.isFinite(number)) throw new Fault('type', `cannot convert ${repr(value)} to an integer`);
-    return integer(Math.trunc(number));
-  }
-  if (typeof value !== 'string') throw new Fault('type', `int() cannot convert ${typeName(value)}`);
-  const base = args[1] === undefined ? 10 : whole(args[1], 'int()');
-  const digits = value.trim().replace(/_/g, '');
-  const pattern = base === 16 ? /^[+-]?(?:0[xX])?[0-9a-fA-F]+$/ : base === 2 ? /^[+-]?(?:0[bB])?[01]+$/ : /^[+-]?\d+$/;
-  if (![2, 8, 10, 16].includes(base)) throw new Fault('unsupported', `int() with base ${base}`);
-  if (!pattern.test(digits)) {
-    throw new Fault('type', `invalid literal for int() with base ${base}: ${repr(value)}`);
-  }
-  return integer(Number.parseInt(digits.replace(/^([+-]?)0[bB]/, '$1'), base));
+  if (number === undefined) throw typeError(`bad operand type for abs(): '${typeName(value)}'`);
+  if (value instanceof Float) return new Float(Math.abs(value.value));
+  return integer(number < 0 ? -number : number);
 }
 
-function extreme(args: Value[], named: ReadonlyMap<string, Value>, sign: number, name: string): Value {
-  const items = args.length === 1 ? iterate(args[0] ?? null) : args;
-  const [first, ...rest] = items;
-  if (first === undefined) {
-    const otherwise = named.get('default');
-    if (otherwise === undefined) throw new Fault('type', `${name}() of an empty sequence`);
-    return otherwise;
-  }
-  return rest.reduce((best, item) => (compare(item, best) * sign > 0 ? item : best), first);
-}
-
-function range(args: Value[], meter: Meter): Value {
-  const numbers = args.map((arg) => whole(arg, 'range()'));
-  const [start, stop] = args.length === 1 ? [0, numbers[0] ?? 0] : [numbers[0] ?? 0, numbers[1] ?? 0];
-  const step = numbers[2] ?? 1;
-  if (step === 0) throw new Fault('type', 'range() step must not be zero');
-  const length = Math.max(0, Math.ceil((stop - start) / step));
-  meter.size(length);
-  return Array.from({ length }, (_, i) => start + i * step);
-}
-
-function rounded(args: Value[]): Value {
-  const number = numberOf(args[0] ?? null, 'round()');
-  const digits = args[1] === undefined || args[1] === null ? 0 : whole(args[1], 'round()');
-  if (Math.abs(digits) > 300) throw new Fault('limit', 'round() to more than 300 digits');
-  if (args.length === 1 || args[1] === null) return integer(halfEven(number));
-  if (!(plain(args[0] ?? null) instanceof Float)) {
-    return integer(digits >= 0 ? number : halfEven(number / 10 ** -digits) * 10 ** -digits);
-  }
-  return new Float(
-    digits >= 0 ? Number(number.toFixed(Math.min(100, digits))) : halfEven(number / 10 ** -digits) * 10 ** -digits,
-  );
-}
-
-function halfEven(number: number): number {
-  const floor = Math.floor(number);
-  const rest = number - floor;
-  if (rest !== 0.5) return Math.round(number);
-  return floor % 2 === 0 ? floor : floor + 1;
-}
-
-function isInstance(value: Value, type: Value): boolean {
-  const types = isSequence(type) ? iterate(type) : [type];
-  return types.some((one) => {
-    if (!(one instanceof Callable) || !one.isType) throw new Fault('type', 'isinstance() needs a type');
-    const own = typeName(value);
-    return own === one.name || (own === 'bool' && one.name === 'int') || (own === 'str' && one.name === 'unicode');
+function based(name: string, radix: number, prefix: string): void {
+  add(name, 'number', ([given], meter) => {
+    const value = plain(given ?? null, 0);
+    const number = value instanceof Float ? undefined : numeric(value);
+    if (number === undefined) throw typeError(`'${typeName(value)}' object cannot be interpreted as an integer`);
+    const lead = name === 'oct' && meter.python === 2 ? '0' : prefix;
+    return `${number < 0 ? '-' : ''}${lead}${(number < 0 ? -number : number).toString(radix)}`;
   });
 }
 
-function called(callee: Value | undefined, args: Value[], meter: Meter): Value {
-  if (!(callee instanceof Callable)) throw new Fault('type', 'a function is needed');
-  meter.step();
-  return callee.call({ positional: args, named: new Map() }, meter);
+function character(given: Value | undefined): string {
+  return characterOf(wholeOf(given, 'chr()'), 'chr()');
 }
 
-function dictOf(args: Value[], named: ReadonlyMap<string, Value>): Value {
-  const source = args[0];
-  const result =
-    source instanceof Dict
-      ? new Dict(source.entries.values())
-      : new Dict(
-          (source === undefined ? [] : iterate(source)).map((pair): [Value, Value] => {
-            const [key, value, ...more] = iterate(pair);
-            if (key === undefined || value === undefined || more.length > 0) {
-              throw new Fault('type', 'dict() needs pairs');
-            }
-            return [key, value];
-          }),
-        );
-  for (const [key, value] of named) result.set(key, value);
-  return result;
+function attribute(object: Value, given: Value | undefined, name: string, meter: Meter): Value | undefined {
+  const key = plain(given ?? null);
+  if (typeof key !== 'string') throw typeError(`${name}(): attribute name must be string`);
+  return meter.attribute(object, key);
 }
 
-const type = { isType: true };
-define('str', [0, 1], (args) => (args.length === 0 ? '' : str(args[0] ?? null)), type);
-define('unicode', [0, 1], (args) => (args.length === 0 ? '' : str(args[0] ?? null)), type);
-define('repr', [1, 1], (args) => repr(args[0] ?? null));
-define('int', [0, 2], toInteger, type);
-define(
-  'float',
-  [0, 1],
-  (args) => {
-    const value = plain(args[0] ?? 0);
-    const number = numeric(value);
-    if (number !== undefined) return new Float(number);
-    if (typeof value !== 'string') throw new Fault('type', `float() cannot convert ${typeName(value)}`);
-    return parseFloatText(value);
-  },
-  type,
+function together(sources: readonly Value[]): () => Value[] | undefined {
+  const nexts = sources.map((source) => iterator(source));
+  return () => {
+    const items: Value[] = [];
+    for (const next of nexts) {
+      const item = next();
+      if (item === undefined) return undefined;
+      items.push(item);
+    }
+    return nexts.length === 0 ? undefined : items;
+  };
+}
+
+/** `map(f, a, b)`: Python 2 fills up the shorter ones with None and takes None for f. */
+function mapped([callee = null, ...sources]: Value[], meter: Meter): Value {
+  if (sources.length === 0) throw typeError('map() must have at least two arguments.');
+  const next = together(sources);
+  return lazily('map', meter, () => {
+    const items = next();
+    if (!items) return undefined;
+    meter.step();
+    if (callee === null && meter.python === 2) return items.length === 1 ? items[0] : new Tuple(items);
+    return call(callee, items, meter);
+  });
+}
+
+function filtered(callee: Value, source: Value, meter: Meter): Value {
+  const next = iterator(source);
+  const kept: Next = () => {
+    for (let item = next(); item !== undefined; item = next()) {
+      meter.step();
+      if (truth(callee === null ? item : call(callee, [item], meter))) return item;
+    }
+    return undefined;
+  };
+  const found = lazily('filter', meter, kept);
+  // Python 2 keeps the type of texts and tuples.
+  const held = plain(source);
+  if (Array.isArray(found) && typeof held === 'string') return found.map(String).join('');
+  return Array.isArray(found) && held instanceof Tuple ? new Tuple(found) : found;
+}
+
+export function reduced(callee: Value, source: Value, start: Value | undefined, meter: Meter): Value {
+  const next = iterator(source);
+  let total = start === undefined ? next() : start;
+  if (total === undefined) throw typeError('reduce() of empty iterable with no initial value');
+  for (let item = next(); item !== undefined; item = next()) total = call(callee, [total, item], meter);
+  return total;
+}
+
+add('abs', 'x', ([value = null]) => absolute(value));
+add('all', 'iterable', ([items = null], meter) => {
+  const next = iterator(items);
+  for (let item = next(); item !== undefined; item = next()) {
+    meter.step();
+    if (!truth(item)) return false;
+  }
+  return true;
+});
+add('any', 'iterable', ([items = null], meter) => {
+  const next = iterator(items);
+  for (let item = next(); item !== undefined; item = next()) {
+    meter.step();
+    if (truth(item)) return true;
+  }
+  return false;
+});
+based('bin', 2, '0b');
+based('hex', 16, '0x');
+based('oct', 8, '0o');
+add('callable', 'object', ([value]) => value instanceof Callable);
+add('chr', 'i', ([code]) => character(code));
+add('unichr', 'i', ([code]) => character(code), 2);
+add('cmp', 'a b', ([a = null, b = null], meter) => Math.sign(compare(a, b, meter)), 2);
+add(
+  'divmod',
+  'a b',
+  ([a = null, b = null], meter) => new Tuple([arithmetic('//', a, b, meter), arithmetic('%', a, b, meter)]),
 );
-define('bool', [0, 1], (args) => truth(args[0] ?? false), type);
-define('list', [0, 1], (args) => (args[0] === undefined ? [] : [...iterate(args[0])]), type);
-define('tuple', [0, 1], (args) => new Tuple(args[0] === undefined ? [] : [...iterate(args[0])]), type);
-define('set', [0, 1], (args) => new PySet(args[0] === undefined ? [] : iterate(args[0])), type);
-table.set('dict', new Callable('dict', ({ positional, named }) => dictOf(positional, named), true));
-define('len', [1, 1], (args) => lengthOf(args[0] ?? null));
-define('range', [1, 3], range);
-define('xrange', [1, 3], range);
-define(
-  'enumerate',
-  [1, 2],
-  (args, meter, named) => {
-    const start = whole(args[1] ?? named.get('start') ?? 0, 'enumerate()');
-    const items = iterate(args[0] ?? null);
-    meter.size(items.length);
-    return items.map((item, i) => new Tuple([start + i, item]));
-  },
-  { named: ['start'] },
+add('enumerate', 'iterable start?', ([items = null, start], meter) => {
+  const next = iterator(items);
+  let index = start === undefined ? 0 : wholeOf(start, 'enumerate()');
+  return new PyIterator('enumerate', () => {
+    const item = next();
+    if (item !== undefined) meter.step();
+    return item === undefined ? undefined : new Tuple([index++, item]);
+  });
+});
+add('filter', 'function iterable', ([callee = null, items = null], meter) => filtered(callee, items, meter));
+add('format', 'value spec?', ([value = null, spec], meter) =>
+  formatValue(value, spec === undefined ? '' : textOf(spec, 'spec'), meter),
 );
-define('zip', [0, 20], (args) => {
-  const lists = args.map((arg) => iterate(arg));
-  const length = lists.length === 0 ? 0 : Math.min(...lists.map((list) => list.length));
-  return Array.from({ length }, (_, i) => new Tuple(lists.map((list) => list[i] ?? null)));
+add('getattr', 'object name default?', ([object = null, name, otherwise], meter) => {
+  const found = firstOf(attribute(object, name, 'getattr', meter), otherwise);
+  if (found === undefined) throw attributeError(`'${typeName(object)}' object has no attribute '${String(name)}'`);
+  return found;
 });
-define(
-  'sorted',
-  [1, 1],
-  (args, meter, named) => {
-    const items = [...iterate(args[0] ?? null)];
-    meter.step(items.length);
-    const key = named.get('key');
-    const keyed = items.map((item) => ({ item, key: key === undefined ? item : called(key, [item], meter) }));
-    keyed.sort((a, b) => compare(a.key, b.key));
-    const ordered = keyed.map(({ item }) => item);
-    return truth(named.get('reverse') ?? false) ? ordered.reverse() : ordered;
-  },
-  { named: ['reverse', 'key'] },
-);
-define('reversed', [1, 1], (args) => [...iterate(args[0] ?? null)].reverse());
-define('map', [2, 2], (args, meter) => iterate(args[1] ?? null).map((item) => called(args[0], [item], meter)));
-define('filter', [2, 2], (args, meter) =>
-  iterate(args[1] ?? null).filter((item) => truth(args[0] === null ? item : called(args[0], [item], meter))));
-define('min', [1, 100], (args, _, named) => extreme(args, named, -1, 'min'), { named: ['default'] });
-define('max', [1, 100], (args, _, named) => extreme(args, named, 1, 'max'), { named: ['default'] });
-define('sum', [1, 2], (args) => {
-  const items = [...(args[1] === undefined ? [] : [args[1]]), ...iterate(args[0] ?? null)];
-  const total = items.reduce<number>((sum, item) => sum + numberOf(item, 'sum()'), 0);
-  return items.some((item) => plain(item) instanceof Float) ? new Float(total) : integer(total);
-});
-define('any', [1, 1], (args) => iterate(args[0] ?? null).some(truth));
-define('all', [1, 1], (args) => iterate(args[0] ?? null).every(truth));
-define('abs', [1, 1], (args) => sameKind(args[0] ?? null, Math.abs(numberOf(args[0] ?? null, 'abs()'))));
-define('round', [1, 2], rounded);
-define('isinstance', [2, 2], (args) => isInstance(args[0] ?? null, args[1] ?? null));
-define('type', [1, 1], (args) =>
-  table.get(typeName(args[0] ?? null)) ?? new Callable(typeName(args[0] ?? null), refuse, true));
-define('ord', [1, 1], (args) => {
-  const char = plain(args[0] ?? null);
-  if (typeof char !== 'string' || [...char].length !== 1) throw new Fault('type', 'ord() needs one character');
-  return char.codePointAt(0) ?? 0;
-});
-define('chr', [1, 1], (args) => {
-  const code = whole(args[0] ?? null, 'chr()');
-  if (code < 0 || code > 0x10ffff) throw new Fault('type', 'chr() argument is out of range');
-  return String.fromCodePoint(code);
-});
-table.set('basestring', new Callable('str', refuse, true));
-table.set(
+add(
   'hasattr',
-  new Callable('hasattr', ({ positional: [object, name] }) => {
-    if (typeof name !== 'string' || object === undefined)
-      throw new Fault('type', 'hasattr() needs an object and a name');
-    return object instanceof TemplateObject && object.attribute(name) !== undefined;
-  }),
+  'object name',
+  ([object = null, name], meter) => attribute(object, name, 'hasattr', meter) !== undefined,
 );
+add('id', 'object', ([value = null]) => (typeof value === 'object' && value !== null ? identity(value) : 0));
+add('isinstance', 'object classinfo', ([value = null, types = null]) => isInstance(value, types));
+add('issubclass', 'class classinfo', ([one = null, other = null]) => {
+  if (!(one instanceof Callable) || !one.isType) throw typeError('issubclass() arg 1 must be a class');
+  return one === other;
+});
+add('iter', 'object', ([value = null]) =>
+  value instanceof PyIterator ? value : new PyIterator(`${typeName(value)}_iterator`, iterator(value)),
+);
+add('len', 'object', ([value = null], meter) => lengthOf(value, meter));
+addOpen('map', (values, _, meter) => mapped(values, meter));
+addOpen('max', extreme('max', 1));
+addOpen('min', extreme('min', -1));
+add('next', 'iterator default?', ([given = null, otherwise]) => {
+  if (!(given instanceof PyIterator)) throw typeError(`'${typeName(given)}' object is not an iterator`);
+  const item = firstOf(given.next(), otherwise);
+  if (item === undefined) throw new PythonError('StopIteration', '');
+  return item;
+});
+add('ord', 'c', ([given]) => {
+  const chars = Array.from(textOf(given, 'ord() expected string of length 1; it'));
+  if (chars.length !== 1) throw typeError(`ord() expected a character, but string of length ${chars.length} found`);
+  return chars[0]?.codePointAt(0) ?? 0;
+});
+add('pow', 'base exp mod?', ([base = null, exponent = null, modulus], meter) => {
+  const power = arithmetic('**', base, exponent, meter);
+  return modulus === undefined || modulus === null ? power : arithmetic('%', power, modulus, meter);
+});
+add(
+  'reduce',
+  'function iterable initial?',
+  ([callee = null, items = null, start], meter) => reduced(callee, items, start, meter),
+  2,
+);
+add('repr', 'object', ([value = null]) => repr(value));
+add('reversed', 'sequence', ([given = null], meter) => {
+  const value = given instanceof TemplateObject ? (given.iterate() ?? given.plain()) : given;
+  const isOrdered =
+    typeof value === 'string' || Array.isArray(value) || value instanceof Tuple || value instanceof Dict;
+  if (!isOrdered && typeName(value) !== 'range' && !typeName(value).startsWith('dict_')) {
+    throw typeError(`'${typeName(given)}' object is not reversible`);
+  }
+  return new PyIterator('reversed', iterator([...iterate(value, meter)].reverse()));
+});
+add('round', 'number ndigits?', ([value = null, digits = null], meter) => rounded(value, digits, meter.python));
+table.set('sorted', {
+  value: new Callable('sorted', ({ positional, named }, meter) => {
+    const [items = null, ...old] = positional;
+    if (positional.length === 0 || (old.length > 0 && meter.python === 3)) {
+      throw typeError(`sorted expected 1 argument, got ${positional.length}`);
+    }
+    const order = old[0] ?? (meter.python === 2 ? named.get('cmp') : undefined) ?? null;
+    const key = old[1] ?? named.get('key') ?? null;
+    return sorted(
+      items,
+      {
+        reverse: truth(old[2] ?? named.get('reverse') ?? false),
+        ...(key === null ? {} : { key: (value: Value) => call(key, [value], meter) }),
+        ...(order === null ? {} : { order: (a: Value, b: Value) => wholeOf(call(order, [a, b], meter), 'cmp') }),
+      },
+      meter,
+    );
+  }),
+});
+add('sum', 'iterable start?', ([items = null, start = 0], meter) => {
+  if (typeof start === 'string') throw typeError("sum() can't sum strings [use ''.join(seq) instead]");
+  const next = iterator(items);
+  let total: Value = start;
+  for (let item = next(); item !== undefined; item = next()) {
+    meter.step();
+    total = arithmetic('+', total, item, meter);
+  }
+  return total;
+});
+add('type', 'object', ([value = null]) => typeOf(value));
+addOpen('zip', (sources, _, meter) => {
+  const next = together(sources);
+  return lazily('zip', meter, () => {
+    const items = next();
+    if (items) meter.step();
+    return items && new Tuple(items);
+  });
+});
 
-function refuse(): Value {
-  throw new Fault('unsupported', 'making a value of this type');
+for (const [name, value] of [...TYPES, ...EXCEPTIONS]) {
+  if (['OrderedDict', 'Counter', 'defaultdict', 'error', 'JSONDecodeError'].includes(name)) continue;
+  if (!table.has(name)) table.set(name, { value });
+}
+for (const name of ['IOError', 'EnvironmentError']) table.set(name, { value: EXCEPTIONS.get('OSError') ?? null });
+table.set('StandardError', { value: EXCEPTIONS.get('Exception') ?? null, python: 2 });
+// Cheetah's own modules import it, so it is there under Python 3 as well.
+table.set('unicode', { value: STR });
+table.set('basestring', { value: BASESTRING, python: 2 });
+table.set('long', { value: INT, python: 2 });
+table.set('xrange', { value: TYPES.get('range') ?? null, python: 2 });
+for (const [name, value] of [
+  ['None', null],
+  ['True', true],
+  ['False', false],
+] as const) {
+  table.set(name, { value });
 }
 
-export const BUILTINS: ReadonlyMap<string, Callable> = table;
+export const BUILTINS: ReadonlyMap<string, Builtin> = table;

@@ -2,63 +2,23 @@
  * Reads the tokens of an expression straight from the template's text, so that the template parser can go on exactly
  * where the expression ended. Outside brackets an expression ends at the end of the line or at `#`.
  */
-import { Fault } from './errors.js';
+import { syntaxFault, unsupported } from './errors.js';
+import { readStringBody, type StringBody } from './literals.js';
+import { parseInteger } from './numbers.js';
 import { Float, type Value } from './values.js';
 
-export type Token = { start: number; end: number; spaced: boolean } & (
+export type Token = { start: number; end: number } & (
   | { kind: 'end' }
   | { kind: 'name'; name: string; dollar: boolean }
-  | { kind: 'literal'; value: Value; isString: boolean }
+  | { kind: 'number'; value: Value }
+  | { kind: 'string'; body: StringBody }
   | { kind: 'operator'; text: string }
 );
 
-const OPERATORS = [
-  '**=',
-  '//=',
-  '==',
-  '!=',
-  '<=',
-  '>=',
-  '**',
-  '//',
-  '+=',
-  '-=',
-  '*=',
-  '/=',
-  '%=',
-  '<>',
-  '<<',
-  '>>',
-  '->',
-  ':=',
-  '+',
-  '-',
-  '*',
-  '/',
-  '%',
-  '<',
-  '>',
-  '=',
-  '(',
-  ')',
-  '[',
-  ']',
-  '{',
-  '}',
-  ',',
-  ':',
-  '.',
-  ';',
-  '|',
-  '&',
-  '^',
-  '~',
-  '`',
-  '@',
-  '!',
-];
+const OPERATOR = /\*\*=?|\/\/=?|<<=?|>>=?|<>|[-+*/%&|^=!<>]=|->|:=|[-+*/%&|^~<>=()[\]{},:.;`@]/y;
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
-const NUMBER = /0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?/y;
+const NUMBER =
+  /0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?/y;
 const STRING_START = /([A-Za-z]{0,2})("""|'''|"|')/y;
 
 export class Lexer {
@@ -71,6 +31,7 @@ export class Lexer {
     readonly source: string,
     start: number,
     readonly limit: number,
+    readonly python: 2 | 3,
   ) {
     this.position = start;
   }
@@ -85,6 +46,12 @@ export class Lexer {
     this.ahead = undefined;
     this.position = token.end;
     return token;
+  }
+
+  /** Goes on reading at `position`. */
+  moveTo(position: number): void {
+    this.position = position;
+    this.ahead = undefined;
   }
 
   /** Between `enter` and `leave`, line ends are white space and `#` ends nothing. */
@@ -122,9 +89,38 @@ export class Lexer {
 
   expect(text: string, why: string): Token {
     const token = this.peek();
-    if (!this.isOperator(text))
-      throw new Fault('syntax', `expected '${text}' ${why}, found ${this.found()}`, token.start);
+    if (!this.isOperator(text)) throw syntaxFault(`expected '${text}' ${why}, found ${this.found()}`, token.start);
     return this.take();
+  }
+
+  expectWord(name: string): void {
+    if (!this.acceptWord(name)) {
+      throw syntaxFault(`expected '${name}', found ${this.found()}`, this.peek().start);
+    }
+  }
+
+  /** A name without a `$`. */
+  takeName(what: string): string {
+    const token = this.peek();
+    if (token.kind !== 'name') throw syntaxFault(`expected ${what}, found ${this.found()}`, token.start);
+    this.take();
+    return token.name;
+  }
+
+  /** Takes everything up to the end of the expression. */
+  skipRest(): void {
+    let open = 0;
+    for (let token = this.peek(); token.kind !== 'end'; token = this.peek()) {
+      this.take();
+      if (token.kind !== 'operator') continue;
+      if ('([{'.includes(token.text)) {
+        open++;
+        this.enter();
+      } else if (')]}'.includes(token.text) && open > 0) {
+        open--;
+        this.leave();
+      }
+    }
   }
 
   /** The next token as a person would name it. */
@@ -136,33 +132,31 @@ export class Lexer {
   }
 
   private read(): Token {
-    const from = this.position;
-    const start = this.skipSpace(from);
-    const spaced = start > from;
+    const start = this.skipSpace(this.position);
     const char = this.source[start] ?? '';
     if (start >= this.limit || (this.depth === 0 && (char === '\n' || char === '\r' || char === '#'))) {
-      return { kind: 'end', start, end: start, spaced };
+      return { kind: 'end', start, end: start };
     }
+    if (char === '$') return this.readDollar(start);
     const text = this.match(STRING_START, start);
-    if (text) return this.readString(start, text, spaced);
-    if (char === '$') {
-      const name = this.match(NAME, start + 1)?.[0];
-      if (name !== undefined) {
-        return { kind: 'name', name, dollar: true, start, end: start + 1 + name.length, spaced };
-      }
-      const bracket = this.source[start + 1] ?? '';
-      if ('{(['.includes(bracket) && bracket !== '') {
-        return { kind: 'operator', text: `$${bracket}`, start, end: start + 2, spaced };
-      }
-      throw new Fault('syntax', "a '$' without a name", start);
-    }
+    if (text) return this.readString(start, text);
     const name = this.match(NAME, start)?.[0];
-    if (name !== undefined) return { kind: 'name', name, dollar: false, start, end: start + name.length, spaced };
+    if (name !== undefined) return { kind: 'name', name, dollar: false, start, end: start + name.length };
     const digits = this.match(NUMBER, start)?.[0];
-    if (digits !== undefined) return this.readNumber(start, digits, spaced);
-    const operator = OPERATORS.find((candidate) => this.source.startsWith(candidate, start));
-    if (operator === undefined) throw new Fault('syntax', `unexpected character '${char}'`, start);
-    return { kind: 'operator', text: operator, start, end: start + operator.length, spaced };
+    if (digits !== undefined) return this.readNumber(start, digits);
+    const operator = this.match(OPERATOR, start)?.[0];
+    if (operator === undefined) throw syntaxFault(`unexpected character '${char}'`, start);
+    return { kind: 'operator', text: operator, start, end: start + operator.length };
+  }
+
+  private readDollar(start: number): Token {
+    const name = this.match(NAME, start + 1)?.[0];
+    if (name !== undefined) return { kind: 'name', name, dollar: true, start, end: start + 1 + name.length };
+    const bracket = this.source[start + 1] ?? '';
+    if (bracket !== '' && '{(['.includes(bracket)) {
+      throw syntaxFault(`'$${bracket}' within an expression (write $name, without brackets)`, start);
+    }
+    throw syntaxFault("a '$' without a name", start);
   }
 
   private match(pattern: RegExp, at: number): RegExpExecArray | null {
@@ -178,71 +172,34 @@ export class Lexer {
       if (char === ' ' || char === '\t' || char === '\f') at++;
       else if (this.depth > 0 && (char === '\n' || char === '\r')) at++;
       else if (char === '\\' && this.source[at + 1] === '\n') at += 2;
-      else if (char === '\\' && this.source.startsWith('\r\n', at + 1)) at += 3;
+      else if (char === '\\' && this.source[at + 1] === '\r') at += this.source[at + 2] === '\n' ? 3 : 2;
       else break;
     }
     return at;
   }
 
-  private readNumber(start: number, digits: string, spaced: boolean): Token {
-    const end = start + digits.length;
-    if (/[A-Za-z_0-9]/.test(this.source[end] ?? '')) {
-      throw new Fault('unsupported', `the number '${digits}${this.source[end]}…'`, start);
-    }
-    if (/^0\d+$/.test(digits)) throw new Fault('unsupported', `the octal number ${digits}`, start);
+  private readNumber(start: number, digits: string): Token {
+    let end = start + digits.length;
     const isFloat = !/^0[xXoObB]/.test(digits) && /[.eE]/.test(digits);
-    const number = Number(digits);
-    if (!isFloat && !Number.isSafeInteger(number)) throw new Fault('unsupported', `the integer ${digits}`, start);
-    return { kind: 'literal', value: isFloat ? new Float(number) : number, isString: false, start, end, spaced };
-  }
-
-  private readString(start: number, opening: RegExpExecArray, spaced: boolean): Token {
-    const prefix = (opening[1] ?? '').toLowerCase();
-    const quote = opening[2] ?? '"';
-    if (!['', 'r', 'u'].includes(prefix)) throw new Fault('unsupported', `${prefix}-strings`, start);
-    let at = start + opening[0].length;
-    let value = '';
-    while (true) {
-      if (at >= this.limit) throw new Fault('syntax', 'a string that does not end', start);
-      if (this.source.startsWith(quote, at)) break;
-      const char = this.source[at] ?? '';
-      if (char === '\n' && quote.length === 1)
-        throw new Fault('syntax', 'a string that does not end on its line', start);
-      if (char === '\\') {
-        const escaped = readEscape(this.source, at);
-        value += prefix === 'r' ? this.source.slice(at, at + 2) : escaped.text;
-        at += prefix === 'r' ? 2 : escaped.length;
-      } else {
-        value += char;
-        at++;
-      }
+    const old = this.python === 2;
+    if (old && !isFloat && /[lL]/.test(this.source[end] ?? '')) end++;
+    if (/[A-Za-z_0-9]/.test(this.source[end] ?? '')) {
+      if (/[jJ]/.test(this.source[end] ?? '')) throw unsupported('complex numbers', start);
+      throw syntaxFault(`'${digits}${this.source[end]}…' is no number`, start);
     }
-    return { kind: 'literal', value, isString: true, start, end: at + quote.length, spaced };
+    if (isFloat) return { kind: 'number', value: new Float(Number(digits.replace(/_/g, ''))), start, end };
+    const isOctal = /^0[0-7]+$/.test(digits) && /[1-7]/.test(digits);
+    if (isOctal && !old) throw unsupported(`the octal number ${digits} (write 0o${digits.slice(1)})`, start);
+    const value = isOctal ? Number.parseInt(digits, 8) : parseInteger(digits, /^0+$/.test(digits) ? 10 : 0);
+    if (value === undefined) throw syntaxFault(`'${digits}' is no number`, start);
+    return { kind: 'number', value, start, end };
   }
-}
 
-const ESCAPES: ReadonlyMap<string, string> = new Map([
-  ['n', '\n'],
-  ['t', '\t'],
-  ['r', '\r'],
-  ['\\', '\\'],
-  ["'", "'"],
-  ['"', '"'],
-  ['a', '\x07'],
-  ['b', '\b'],
-  ['f', '\f'],
-  ['v', '\v'],
-  ['\n', ''],
-]);
-
-function readEscape(source: string, at: number): { text: string; length: number } {
-  const char = source[at + 1] ?? '';
-  const simple = ESCAPES.get(char);
-  if (simple !== undefined) return { text: simple, length: 2 };
-  const code = /^\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([0-7]{1,3}))/.exec(source.slice(at, at + 6));
-  if (code) {
-    const number = code[3] === undefined ? Number.parseInt(code[1] ?? code[2] ?? '0', 16) : Number.parseInt(code[3], 8);
-    return { text: String.fromCharCode(number), length: code[0].length };
+  private readString(start: number, opening: RegExpExecArray): Token {
+    const prefix = (opening[1] ?? '').toLowerCase();
+    if (!['', 'r', 'u', 'ur', 'f', 'rf', 'fr'].includes(prefix)) throw unsupported(`${prefix}-strings`, start);
+    const from = start + opening[0].length;
+    const { body, end } = readStringBody(this.source, from, this.limit, prefix, opening[2] ?? '"', start);
+    return { kind: 'string', body, start, end };
   }
-  return { text: `\\${char}`, length: 2 };
 }

@@ -1,111 +1,137 @@
-/** Comparisons and arithmetic, by Python's rules. */
-import { Fault } from './errors.js';
-import { formatPercent } from './format.js';
-import type { BinaryOperator, Comparison } from './syntax.js';
+/** Operators on values: numbers first, then text, lists, sets and dictionaries. */
+import { typeError } from './errors.js';
+import { calculate, signed } from './numbers.js';
+import { formatPercent } from './percent.js';
+import type { BinaryOperator } from './syntax.js';
 import {
-  compare,
   Dict,
-  equal,
-  Float,
-  integer,
+  DictView,
   isSequence,
-  iterate,
-  keyOf,
+  itemsOf,
   type Meter,
-  numeric,
   PySet,
   plain,
-  TemplateObject,
   Tuple,
   typeName,
   type Value,
 } from './values.js';
 
-export function holds(operator: Comparison, left: Value, right: Value, meter: Meter): boolean {
-  switch (operator) {
-    case '==':
-      return equal(left, right);
-    case '!=':
-      return !equal(left, right);
-    case 'in':
-      return contains(right, left, meter);
-    case 'not in':
-      return !contains(right, left, meter);
-    case 'is':
-      return left === right;
-    case 'is not':
-      return left !== right;
-    case '<':
-      return compare(left, right) < 0;
-    case '<=':
-      return compare(left, right) <= 0;
-    case '>':
-      return compare(left, right) > 0;
-    default:
-      return compare(left, right) >= 0;
-  }
-}
-
-function contains(given: Value, item: Value, meter: Meter): boolean {
-  const container = given instanceof TemplateObject ? (given.iterate() ?? given.plain()) : given;
-  if (typeof container === 'string') {
-    const part = plain(item);
-    if (typeof part !== 'string') throw new Fault('type', `'in' a string needs a string, got '${typeName(part)}'`);
-    return container.includes(part);
-  }
-  if (container instanceof Dict) return container.entries.has(keyOf(item));
-  if (container instanceof PySet) return container.items.has(keyOf(item));
-  const items = iterate(container);
-  meter.step(items.length);
-  return items.some((one) => equal(one, item));
-}
-
 export function arithmetic(operator: BinaryOperator, givenLeft: Value, givenRight: Value, meter: Meter): Value {
+  if (typeof givenLeft === 'number' && typeof givenRight === 'number') {
+    const result = calculate(operator, givenLeft, givenRight, meter.python);
+    if (result !== undefined) return result;
+  }
   const left = plain(givenLeft, givenRight);
-  const right = operator === '%' && typeof left === 'string' ? givenRight : plain(givenRight, givenLeft);
-  if (operator === '%' && typeof left === 'string') return formatPercent(left, right, meter);
-  const [a, b] = [numeric(left), numeric(right)];
-  if (a !== undefined && b !== undefined)
-    return calculate(operator, a, b, left instanceof Float || right instanceof Float);
-  if (operator === '+') {
-    if (typeof left === 'string' && typeof right === 'string') {
-      meter.size(left.length + right.length);
-      return left + right;
-    }
-    if (isSequence(left) && isSequence(right) && Array.isArray(left) === Array.isArray(right)) {
-      const joined = [...iterate(left), ...iterate(right)];
-      meter.size(joined.length);
-      return Array.isArray(left) ? joined : new Tuple(joined);
-    }
+  if (operator === '%' && typeof left === 'string') return formatPercent(left, givenRight, meter);
+  const right = plain(givenRight, givenLeft);
+  const number = calculate(operator, left, right, meter.python);
+  if (number !== undefined) return number;
+  const found =
+    operator === '+'
+      ? joined(left, right, meter)
+      : operator === '*'
+        ? repeated(left, right, meter)
+        : ofSets(operator, left, right, meter);
+  if (found !== undefined) return found;
+  if (operator === '+' && typeof left === 'string') {
+    throw typeError(`can only concatenate str (not "${typeName(right)}") to str`);
   }
-  if (operator === '*') {
-    const [repeated, times] = typeof right === 'number' ? [left, right] : [right, left];
-    if (typeof times === 'number' && (typeof repeated === 'string' || Array.isArray(repeated))) {
-      meter.size(repeated.length * Math.max(0, times));
-      if (typeof repeated === 'string') return repeated.repeat(Math.max(0, times));
-      return Array.from({ length: Math.max(0, times) }, () => repeated).flat();
-    }
-  }
-  throw new Fault('type', `'${operator}' does not work on '${typeName(left)}' and '${typeName(right)}'`);
+  throw typeError(
+    `unsupported operand type(s) for ${operator === '**' ? '** or pow()' : operator}: '${typeName(left)}' and '${typeName(right)}'`,
+  );
 }
 
-function calculate(operator: BinaryOperator, a: number, b: number, float: boolean): Value {
-  const result = (value: number) => (float ? new Float(value) : integer(value));
-  if (['/', '//', '%'].includes(operator) && b === 0) throw new Fault('type', 'division by zero');
-  switch (operator) {
-    case '+':
-      return result(a + b);
-    case '-':
-      return result(a - b);
-    case '*':
-      return result(a * b);
-    case '/':
-      return new Float(a / b);
-    case '//':
-      return result(Math.floor(a / b));
-    case '%':
-      return result(a - Math.floor(a / b) * b);
-    case '**':
-      return b < 0 ? new Float(a ** b) : result(a ** b);
+function joined(left: Value, right: Value, meter: Meter): Value | undefined {
+  if (typeof left === 'string' && typeof right === 'string') {
+    meter.size(left.length + right.length);
+    return left + right;
   }
+  if (!isSequence(left) || !isSequence(right) || Array.isArray(left) !== Array.isArray(right)) return undefined;
+  const [x, y] = [itemsOf(left), itemsOf(right)];
+  meter.size(x.length + y.length);
+  return Array.isArray(left) ? [...x, ...y] : new Tuple([...x, ...y]);
+}
+
+function repeated(left: Value, right: Value, meter: Meter): Value | undefined {
+  const isCount = typeof right === 'number' || typeof right === 'bigint' || typeof right === 'boolean';
+  const [unit, given] = isCount ? [left, right] : [right, left];
+  if (typeof given !== 'number' && typeof given !== 'bigint' && typeof given !== 'boolean') return undefined;
+  const times = Math.max(0, Number(given));
+  if (typeof unit === 'string') {
+    meter.size(unit.length * times);
+    return unit.repeat(times);
+  }
+  if (!isSequence(unit)) return undefined;
+  const items = itemsOf(unit);
+  meter.size(items.length * times);
+  const out: Value[] = [];
+  for (let i = 0; i < times; i++) for (const item of items) out.push(item);
+  return Array.isArray(unit) ? out : new Tuple(out);
+}
+
+function ofSets(operator: BinaryOperator, left: Value, right: Value, meter: Meter): Value | undefined {
+  if (operator === '|' && left instanceof Dict && right instanceof Dict) {
+    meter.size(left.size + right.size);
+    return new Dict([...left.entries.values(), ...right.entries.values()]);
+  }
+  const [x, y] = [setOf(left), setOf(right)];
+  if (!x || !y) return undefined;
+  meter.size(x.items.size + y.items.size);
+  switch (operator) {
+    case '|':
+      return new PySet([...x.items.values(), ...y.items.values()], x.frozen);
+    case '&':
+      return new PySet(
+        [...x.items.values()].filter((item) => y.has(item)),
+        x.frozen,
+      );
+    case '-':
+      return new PySet(
+        [...x.items.values()].filter((item) => !y.has(item)),
+        x.frozen,
+      );
+    case '^':
+      return new PySet(
+        [
+          ...[...x.items.values()].filter((item) => !y.has(item)),
+          ...[...y.items.values()].filter((item) => !x.has(item)),
+        ],
+        x.frozen,
+      );
+    default:
+      return undefined;
+  }
+}
+
+function setOf(value: Value): PySet | undefined {
+  if (value instanceof PySet) return value;
+  return value instanceof DictView && value.kind !== 'values' ? new PySet(value.list()) : undefined;
+}
+
+export function unary(operator: '-' | '+' | '~', given: Value): Value {
+  const value = plain(given);
+  const result = signed(operator, value);
+  if (result === undefined) throw typeError(`bad operand type for unary ${operator}: '${typeName(value)}'`);
+  return result;
+}
+
+/** `+=` on a list changes the list itself, which others may hold as well. */
+export function augmented(
+  operator: BinaryOperator,
+  before: Value,
+  value: Value,
+  meter: Meter,
+  all: () => readonly Value[],
+): Value {
+  if (operator === '+' && Array.isArray(before)) {
+    const more = [...all()];
+    meter.size(before.length + more.length);
+    for (const item of more) before.push(item);
+    return before;
+  }
+  if (operator === '|' && before instanceof Dict && value instanceof Dict) {
+    for (const [key, held] of value.entries.values()) before.set(key, held);
+    return before;
+  }
+  return arithmetic(operator, before, value, meter);
 }

@@ -2,448 +2,244 @@
  * Templates: text with `$placeholders` and `#directives`, with Cheetah's rules for what belongs to a directive's line.
  * A directive alone on its line takes the white space before it and the line's end with it; `#` ends a directive early;
  * `#if test: text` on one line needs no end. A `#word` that is no directive is text, as is a `$` before anything that
- * cannot start a name.
+ * cannot start a name. The directives themselves are read in directives.ts.
  */
-import { Fault } from './errors.js';
+import { Blocks } from './blocks.js';
+import type { ParseContext } from './context.js';
+import { DIRECTIVES, Directives } from './directives.js';
+import { limitFault, syntaxFault, unsupported } from './errors.js';
 import { ExpressionParser } from './expression.js';
 import { Lexer } from './lexer.js';
-import type { BinaryOperator, Expression, TemplateNode } from './syntax.js';
+import type { Program } from './syntax.js';
 
-const DEPTH_MAX = 100;
-const KNOWN = new Set([
-  'if',
-  'elif',
-  'else',
-  'unless',
-  'for',
-  'while',
-  'set',
-  'silent',
-  'echo',
-  'end',
-  'break',
-  'continue',
-  'pass',
-  'slurp',
-  'raw',
-]);
-const REFUSED = new Set([
-  'import',
-  'from',
-  'extends',
-  'implements',
-  'def',
-  'block',
-  'closure',
-  'defmacro',
-  'attr',
-  'call',
-  'arg',
-  'cache',
-  'filter',
-  'i18n',
-  'encoding',
-  'compiler',
-  'compiler-settings',
-  'include',
-  'errorCatcher',
-  'breakpoint',
-  'assert',
-  'raise',
-  'del',
-  'return',
-  'yield',
-  'try',
-  'except',
-  'finally',
-  'with',
-  'stop',
-  'global',
-  'super',
-  'transform',
-]);
-const WORD = /[A-Za-z0-9_-]+/y;
-
-interface Ending {
-  word: string;
-  at: number;
-}
-
-/** White space before an `#end` or `#else`: gone when that directive takes its whole line, else text of the body. */
-interface HeldBlank {
-  at: number;
-  text: string;
-  body: TemplateNode[];
-}
+const NESTED_LINES_MAX = 50;
+const SPECIAL = /[\\$#<]/g;
+const WORD = /[A-Za-z0-9_@-]+/y;
+/** `$`, a mark of a cache or of silence, perhaps a bracket, and a name. */
+const MARKED = /\$(!?)((?:\*[0-9.]+[smhdw]?\*|\*)?)(?:[{([][ \t\f]*)?(?=[A-Za-z_])/y;
+const BRACKETED = /\$((?:\*[0-9.]+[smhdw]?\*|\*)?)[{([][ \t\f]*(?=[^)}\]])/y;
+const LINE_SWALLOW = /#[ \t\f]*(?:\r\n|\n|\r)/y;
+const LINE_END = /\r\n|\n|\r/g;
+/** Bars, and comments that Cheetah keeps elsewhere. */
+const OTHER_COMMENT = /^(?:#+\n?$|[A-z_]+@|doc:|doc-method:|doc-module:|doc-class:|header:)/;
 
 export class TemplateParser {
-  private position = 0;
-  private depth = 0;
-  private nodes: TemplateNode[] = [];
-  private text = '';
-  private textAt = 0;
-  private held: HeldBlank | undefined;
+  position = 0;
+  /** Where reading stops: the end, or that of a directive's own line. */
+  limit: number;
+  readonly blocks = new Blocks();
+  private readonly directives: Directives;
+  private nestedLines = 0;
 
   constructor(
-    private readonly source: string,
-    private limit: number = source.length,
-  ) {}
-
-  parse(): TemplateNode[] {
-    const { nodes, ending } = this.block();
-    if (ending) throw new Fault('syntax', `'#${ending.word}' without its beginning`, ending.at);
-    return nodes;
+    readonly source: string,
+    readonly context: ParseContext,
+  ) {
+    this.limit = source.length;
+    this.directives = new Directives(this);
   }
 
-  /** Reads up to a directive that ends or divides a block, and past its name. */
-  private block(): { nodes: TemplateNode[]; ending: Ending | undefined } {
-    if (++this.depth > DEPTH_MAX) throw new Fault('limit', `more than ${DEPTH_MAX} nested directives`, this.position);
-    const outer = this.nodes;
-    this.flush();
-    this.nodes = [];
-    let ending: Ending | undefined;
-    while (this.position < this.limit && !ending) ending = this.next();
-    const blank = ending && this.clearBefore(ending.at) ? (/[ \t]+$/.exec(this.text)?.[0] ?? '') : '';
-    this.text = this.text.slice(0, this.text.length - blank.length);
-    this.flush();
-    const nodes = this.nodes;
-    this.held = ending && blank !== '' ? { at: ending.at, text: blank, body: nodes } : undefined;
-    this.nodes = outer;
-    this.depth--;
-    return { nodes, ending };
+  parse(): Program {
+    const indent = this.source.indexOf('#indent');
+    if (indent >= 0) throw unsupported('the directive #indent', indent);
+    this.run();
+    const body = this.blocks.finish();
+    this.context.finish();
+    return { body, definitions: this.blocks.definitions, imports: this.directives.imports };
   }
 
-  private next(): Ending | undefined {
-    const char = this.source[this.position] ?? '';
-    const after = this.source[this.position + 1] ?? '';
-    if (char === '\\' && (after === '$' || after === '#')) this.literal(after, 2);
-    else if (char === '$') this.placeholder(after);
-    else if (char === '#' && after === '#') this.comment();
-    else if (char === '#' && after === '*') this.blockComment();
-    else if (char === '#') return this.hash();
-    else if (char === '<' && after === '%') throw new Fault('unsupported', 'Python between <% and %>', this.position);
-    else this.plain();
-    return undefined;
+  run(): void {
+    while (this.position < this.limit) this.next();
   }
 
-  private plain(): void {
-    const pattern = /[\\$#<]/g;
-    pattern.lastIndex = this.position + 1;
-    const found = pattern.exec(this.source);
-    const end = Math.min(found?.index ?? this.limit, this.limit);
-    this.literal(this.source.slice(this.position, end), end - this.position);
-  }
-
-  private literal(text: string, length: number): void {
-    if (this.text === '') this.textAt = this.position;
-    this.text += text;
-    this.position += length;
-  }
-
-  private flush(): void {
-    if (this.text !== '') this.nodes.push({ kind: 'text', text: this.text, at: this.textAt });
-    this.text = '';
-  }
-
-  private push(node: TemplateNode): void {
-    this.flush();
-    this.nodes.push(node);
-  }
-
-  private placeholder(after: string): void {
-    const at = this.position;
-    if (/^\$(?:\*[0-9.]*[smhdw]?\*?|!)[A-Za-z_{]/.test(this.source.slice(at, at + 20)) && after === '!') {
-      throw new Fault('unsupported', 'a silent placeholder ($!name)', at);
+  /** Reads on up to `end` as the text of a one-line directive. */
+  runLine(end: number, at: number): void {
+    if (++this.nestedLines > NESTED_LINES_MAX) {
+      const fault = limitFault(`more than ${NESTED_LINES_MAX} directives within each other on a line`);
+      fault.offset = at;
+      throw fault;
     }
-    if (/[A-Za-z_]/.test(after)) {
-      const lexer = new Lexer(this.source, at, this.limit);
-      const value = new ExpressionParser(lexer).parsePlaceholder();
-      this.push({ kind: 'print', value, at });
-      this.position = lexer.position;
-    } else if (after === '{' || after === '(' || after === '[') {
-      const lexer = new Lexer(this.source, at, this.limit);
-      const value = new ExpressionParser(lexer).parseEnclosed();
-      this.push({ kind: 'print', value, at });
-      this.position = lexer.position;
-    } else this.literal('$', 1);
+    const { limit } = this;
+    this.limit = Math.min(end, limit);
+    this.run();
+    this.limit = limit;
+    this.nestedLines--;
   }
 
-  private lineEnd(from: number): number {
-    const end = this.source.indexOf('\n', from);
-    return end < 0 || end > this.limit ? this.limit : end;
+  private next(): void {
+    const free = this.position === 0 || this.source[this.position - 1] !== '\\';
+    if (!(free && this.construct()) && !this.swallow()) this.plain();
+  }
+
+  /** Reads what is no text and not escaped, if it is there. */
+  private construct(): boolean {
+    const { source, position } = this;
+    const char = source[position];
+    const after = source[position + 1];
+    if (char === '$') return this.placeholder();
+    if (char === '<' && after === '%') throw unsupported('Python between <% and %>', position);
+    if (char !== '#') return false;
+    if (after === '#') this.comment();
+    else if (after === '*') this.blockComment();
+    else {
+      const word = this.directiveAt(position);
+      if (word === undefined) return false;
+      this.directives.read(word, position);
+    }
+    return true;
+  }
+
+  /** The name of the directive that starts at `at`, if one does. */
+  directiveAt(at: number): string | undefined {
+    if (this.source[at] !== '#') return undefined;
+    WORD.lastIndex = at + 1;
+    const word = WORD.exec(this.source)?.[0];
+    if (word === undefined || !/^[A-Za-z_@]/.test(word)) return undefined;
+    if (/^@[A-Za-z_]/.test(word)) return '@';
+    return DIRECTIVES.has(word) ? word : undefined;
+  }
+
+  /** Text up to the next character that may begin something. */
+  private plain(): void {
+    const start = this.position;
+    SPECIAL.lastIndex = start + 1;
+    const found = SPECIAL.exec(this.source);
+    this.position = Math.min(found?.index ?? this.limit, this.limit);
+    const text = this.source.slice(start, this.position);
+    // The backslash of '\$' and '\#' ends one piece of text, its sign begins the next.
+    const escapes =
+      text.endsWith('\\') && this.position < this.limit && '$#'.includes(this.source[this.position] ?? '');
+    if (!escapes || this.swallowsAt(this.position)) this.blocks.text(text, start);
+    else {
+      const sign = this.source[this.position] ?? '';
+      this.position++;
+      this.blocks.text(text.slice(0, -1) + sign, start);
+    }
+  }
+
+  /** A '#' at the end of a line swallows it, backslash or not. */
+  private swallowsAt(at: number): boolean {
+    LINE_SWALLOW.lastIndex = at;
+    return LINE_SWALLOW.test(this.source);
+  }
+
+  private placeholder(): boolean {
+    const { source, position } = this;
+    MARKED.lastIndex = position;
+    BRACKETED.lastIndex = position;
+    const marked = MARKED.exec(source);
+    const found = marked ?? BRACKETED.exec(source);
+    if (!found) return false;
+    if (marked?.[1] === '!') throw unsupported('a silent placeholder ($!name)', position);
+    if ((marked ? marked[2] : found[1]) !== '') throw unsupported('a cached placeholder ($*name)', position);
+    const lexer = new Lexer(source, position, this.limit, this.context.python);
+    const parser = new ExpressionParser(lexer, this.context);
+    const open = source[position + 1] ?? '';
+    if ('{(['.includes(open)) {
+      lexer.moveTo(position + 2);
+      const close = open === '{' ? '}' : open === '(' ? ')' : ']';
+      const { value, extra } = parser.parseEnclosed(close);
+      this.blocks.push({ kind: 'print', value, at: position, ...(extra.length > 0 ? { extra } : {}) });
+    } else this.blocks.push({ kind: 'print', value: parser.parsePlaceholder(), at: position });
+    this.position = lexer.position;
+    return true;
+  }
+
+  lineEnd(from: number): number {
+    LINE_END.lastIndex = from;
+    return LINE_END.exec(this.source)?.index ?? this.source.length;
+  }
+
+  /** The start of the line after the one of `from`. */
+  nextLine(from: number): number {
+    LINE_END.lastIndex = from;
+    const found = LINE_END.exec(this.source);
+    return found ? found.index + found[0].length : this.source.length;
   }
 
   /** Whether only white space stands before `at` on its line. */
-  private clearBefore(at: number): boolean {
-    const start = this.source.lastIndexOf('\n', at - 1) + 1;
-    return /^[ \t]*$/.test(this.source.slice(start, at));
+  clearBefore(at: number): boolean {
+    for (let i = at - 1; i >= 0; i--) {
+      const char = this.source[i];
+      if (char === '\n' || char === '\r') return true;
+      if (char !== ' ' && char !== '\t' && !/\s/.test(char ?? '')) return false;
+    }
+    return true;
   }
 
-  private dropSpaceBefore(): void {
-    this.text = this.text.replace(/[ \t]+$/, '');
+  /** A '#' at the end of a line takes the line's end with it. */
+  private swallow(): boolean {
+    if (!this.swallowsAt(this.position)) return false;
+    if (this.clearBefore(this.position)) this.blocks.dropLine();
+    this.blocks.commit();
+    this.position = Math.min(this.nextLine(this.position), this.limit);
+    return true;
   }
 
   private comment(): void {
     const clear = this.clearBefore(this.position);
-    const end = this.lineEnd(this.position);
-    this.position = clear ? Math.min(end + 1, this.limit) : end;
-    if (!clear && this.source[end - 1] === '\r') this.position = end - 1;
-    if (clear) this.dropSpaceBefore();
+    if (clear) this.blocks.dropLine();
+    const start = this.position + 2;
+    this.position = Math.min(clear ? this.nextLine(start) : this.lineEnd(start), this.limit);
+    this.noted(this.source.slice(start, this.position));
+  }
+
+  /** Cheetah writes a comment down as a line of Python, which fixes the text before it. Few are of another kind. */
+  private noted(text: string): void {
+    if (text !== '' && !OTHER_COMMENT.test(text)) this.blocks.commit();
   }
 
   private blockComment(): void {
     const start = this.position;
     const clear = this.clearBefore(start);
+    const firstLineEnd = this.lineEnd(start);
+    const marks = /(?<!\\)(?:#\*|\*#)/g;
+    marks.lastIndex = start;
     let open = 0;
     do {
-      if (this.source.startsWith('#*', this.position)) {
-        open++;
-        this.position += 2;
-      } else if (this.source.startsWith('*#', this.position)) {
-        open--;
-        this.position += 2;
-      } else this.position++;
-    } while (open > 0 && this.position < this.limit);
-    if (open > 0) throw new Fault('syntax', "a comment '#*' without its '*#'", start);
-    const end = this.lineEnd(this.position);
-    if (clear && /^[ \t\r]*$/.test(this.source.slice(this.position, end))) {
-      this.position = Math.min(end + 1, this.limit);
-      this.dropSpaceBefore();
+      const found = marks.exec(this.source);
+      // One that is not closed goes on to the end, as in Cheetah.
+      open += !found ? -open : found[0] === '#*' ? 1 : -1;
+      this.position = found ? Math.min(found.index + 2, this.limit) : this.limit;
+    } while (open > 0);
+    const comment = this.source.slice(start + 2, Math.max(start + 2, this.position - 2));
+    if (this.position < this.limit) {
+      const end = this.lineEnd(this.position);
+      if (this.source.slice(this.position, end).trim() === '') {
+        this.position = Math.min(clear ? this.nextLine(this.position) : end, this.limit);
+      }
+      if (clear && (this.position >= this.limit || this.position > firstLineEnd)) this.blocks.dropLine();
     }
-  }
-
-  private hash(): Ending | undefined {
-    const at = this.position;
-    const restOfLine = this.source.slice(at + 1, this.lineEnd(at));
-    if (/^[ \t\r]*$/.test(restOfLine)) {
-      // A lone '#' at the end of a line swallows the line's end.
-      if (this.clearBefore(at)) this.dropSpaceBefore();
-      this.position = Math.min(this.lineEnd(at) + 1, this.limit);
-      return undefined;
-    }
-    WORD.lastIndex = at + 1;
-    const word = WORD.exec(this.source)?.[0] ?? '';
-    if (REFUSED.has(word) || /^@[A-Za-z_]/.test(restOfLine)) {
-      throw new Fault('unsupported', `the directive #${word || '@'}`, at);
-    }
-    if (!KNOWN.has(word)) {
-      this.literal('#', 1);
-      return undefined;
-    }
-    this.position = at + 1 + word.length;
-    if (word === 'end' || word === 'else' || word === 'elif') return { word, at };
-    this.directive(word, at);
-    return undefined;
-  }
-
-  private directive(word: string, at: number): void {
-    if (word === 'if') this.ifDirective(at);
-    else if (word === 'unless') this.unless(at);
-    else if (word === 'for' || word === 'while') this.loop(word, at);
-    else if (word === 'set') this.setDirective(at);
-    else if (word === 'raw') this.raw(at);
-    else if (word === 'pass') this.finishLine(at);
-    else if (word === 'slurp') {
-      if (this.clearBefore(at)) this.dropSpaceBefore();
-      this.position = Math.min(this.lineEnd(this.position) + 1, this.limit);
-    } else if (word === 'break' || word === 'continue') {
-      this.finishLine(at);
-      this.push({ kind: word, at });
-    } else {
-      const value = this.expression((parser) => parser.parse());
-      this.finishLine(at);
-      this.push(word === 'echo' ? { kind: 'print', value, at } : { kind: 'silent', value, at });
-    }
-  }
-
-  /** Reads an expression at the current position and moves past it. */
-  private expression<T>(read: (parser: ExpressionParser, lexer: Lexer) => T): T {
-    const lexer = new Lexer(this.source, this.position, this.limit);
-    const result = read(new ExpressionParser(lexer), lexer);
-    this.position = lexer.position;
-    return result;
-  }
-
-  private skipBlanks(): void {
-    while (this.position < this.limit && /[ \t\f]/.test(this.source[this.position] ?? '')) this.position++;
+    this.noted(comment);
   }
 
   /** After a directive: its closing `#`, or the rest of its line when it stands alone there. */
-  private finishLine(at: number): void {
-    const clear = this.clearBefore(at);
-    const firstLineEnd = this.lineEnd(at);
-    this.skipBlanks();
-    const rest = this.source.slice(this.position, this.limit);
-    if (rest.startsWith('##') && !this.directiveAt(this.position + 1)) {
-      this.position = this.lineEnd(this.position);
-      if (clear) this.position = Math.min(this.position + 1, this.limit);
-    } else if (rest.startsWith('#')) this.position++;
-    else if (this.position < this.limit && !/^[\r\n]/.test(rest)) {
-      const found = rest.slice(0, 30).split('\n')[0];
-      throw new Fault('syntax', `unexpected '${found}' after the directive`, this.position);
-    } else if (clear && this.position < this.limit)
-      this.position = Math.min(this.lineEnd(this.position) + 1, this.limit);
-    if (clear && (this.position >= this.limit || this.position > firstLineEnd)) this.dropSpaceBefore();
-    else this.restoreBlank(at);
+  finishLine(clear: boolean, firstLineEnd: number): void {
+    const { source } = this;
+    let commented = false;
+    if (source.startsWith('##', this.position) && this.directiveAt(this.position + 1) === undefined) {
+      commented = true;
+      const start = this.position + 2;
+      this.position = Math.min(this.lineEnd(start), this.limit);
+      this.noted(this.source.slice(start, this.position));
+    }
+    const char = this.position < this.limit ? source[this.position] : undefined;
+    if (!commented && char === '#') this.position++;
+    else if (clear && (char === '\n' || char === '\r')) {
+      this.position = Math.min(this.nextLine(this.position), this.limit);
+    } else if (!commented && char !== undefined && char !== '\n' && char !== '\r') {
+      throw syntaxFault(
+        `unexpected '${source.slice(this.position, this.position + 20).split(/[\r\n]/)[0]}'`,
+        this.position,
+      );
+    }
+    if (clear && (this.position >= this.limit || this.position > firstLineEnd)) this.blocks.dropLine();
   }
 
-  /** `##if`: the end of one directive and the start of the next, and no comment. */
-  private directiveAt(at: number): boolean {
-    WORD.lastIndex = at + 1;
-    const word = WORD.exec(this.source)?.[0] ?? '';
-    return this.source[at] === '#' && (KNOWN.has(word) || REFUSED.has(word));
-  }
-
-  private restoreBlank(at: number): void {
-    if (this.held?.at === at) this.held.body.push({ kind: 'text', text: this.held.text, at });
-    this.held = undefined;
-  }
-
-  /** After a block's head: the text of a one-line form, or undefined when the block ends with an `#end`. */
-  private oneLine(at: number): TemplateNode[] | undefined {
-    this.skipBlanks();
-    if (this.source[this.position] === ':' && this.position < this.limit) {
+  skipBlanks(most = Number.POSITIVE_INFINITY): void {
+    for (let i = 0; i < most && this.position < this.limit; i++) {
+      if (!' \t\f'.includes(this.source[this.position] ?? '')) return;
       this.position++;
-      const end = this.lineEnd(this.position);
-      const rest = this.source.slice(this.position, end).trim();
-      if (rest !== '' && !rest.includes('##')) {
-        if (/[ \t]/.test(this.source[this.position] ?? '')) this.position++;
-        this.restoreBlank(at);
-        const outer = this.limit;
-        this.limit = Math.min(end + 1, outer);
-        const { nodes, ending } = this.block();
-        this.limit = outer;
-        if (ending) throw new Fault('syntax', `'#${ending.word}' in a one-line directive`, ending.at);
-        return nodes;
-      }
     }
-    this.finishLine(at);
-    return undefined;
-  }
-
-  private ifDirective(at: number): void {
-    const test = this.expression((parser) => parser.parse());
-    const ternary = this.expression((parser, lexer): Expression | undefined => {
-      if (!lexer.acceptWord('then')) return undefined;
-      const then = parser.or();
-      if (!lexer.acceptWord('else')) throw new Fault('syntax', `expected 'else', found ${lexer.found()}`, at);
-      return { kind: 'if', test, then, otherwise: parser.conditional(), at };
-    });
-    if (ternary) {
-      this.finishLine(at);
-      this.push({ kind: 'print', value: ternary, at });
-    } else this.branches({ test, line: this.oneLine(at) }, 'if', at);
-  }
-
-  private unless(at: number): void {
-    const operand = this.expression((parser) => parser.parse());
-    this.branches({ test: { kind: 'not', operand, at }, line: this.oneLine(at) }, 'unless', at);
-  }
-
-  /** What follows the head of `#if` or `#unless`: bodies, `#elif`s, an `#else`, the `#end`. */
-  private branches(head: { test: Expression; line: TemplateNode[] | undefined }, word: string, at: number): void {
-    const branches: { test: Expression; body: TemplateNode[] }[] = [];
-    let otherwise: TemplateNode[] = [];
-    let test: Expression | undefined = head.test;
-    let line = head.line;
-    const before = this.nodes;
-    this.flush();
-    while (true) {
-      const inner: { nodes: TemplateNode[]; ending: Ending | undefined } = line
-        ? { nodes: line, ending: this.continuation() }
-        : this.block();
-      if (test) branches.push({ test, body: inner.nodes });
-      else otherwise = inner.nodes;
-      const { ending } = inner;
-      if (!ending) {
-        if (line) break;
-        throw new Fault('syntax', `'#${word}' without '#end ${word}'`, at);
-      }
-      if (ending.word === 'end') {
-        this.endOf(word, ending.at);
-        break;
-      }
-      if (!test) throw new Fault('syntax', `'#${ending.word}' after '#else'`, ending.at);
-      test = this.nextTest(ending);
-      line = this.oneLine(ending.at);
-    }
-    this.nodes = before;
-    this.push({ kind: 'if', branches, otherwise, at });
-  }
-
-  /** After a one-line branch: an `#elif` or `#else` that starts the next line belongs to it. */
-  private continuation(): Ending | undefined {
-    const found = /^[ \t]*#(elif|else)(?![A-Za-z0-9_-])/.exec(this.source.slice(this.position, this.limit));
-    if (!found) return undefined;
-    const at = this.position + found[0].indexOf('#');
-    this.position += found[0].length;
-    return { word: found[1] ?? '', at };
-  }
-
-  private nextTest(ending: Ending): Expression | undefined {
-    if (ending.word === 'else') {
-      const alsoIf = /^[ \t]+if(?![A-Za-z0-9_-])/.exec(this.source.slice(this.position, this.limit));
-      if (!alsoIf) return undefined;
-      this.position += alsoIf[0].length;
-    }
-    return this.expression((parser) => parser.parse());
-  }
-
-  private endOf(word: string, at: number): void {
-    const found = /^[ \t]*([A-Za-z-]+)/.exec(this.source.slice(this.position, this.limit));
-    if (found?.[1] !== word) throw new Fault('syntax', `expected '#end ${word}', found '#end ${found?.[1] ?? ''}'`, at);
-    this.position += found[0].length;
-    this.skipBlanks();
-    if (this.source[this.position] === ':') this.position++;
-    this.finishLine(at);
-  }
-
-  private loop(word: 'for' | 'while', at: number): void {
-    const head = this.expression((parser, lexer) => {
-      if (word === 'while') return { test: parser.parse() };
-      const target = parser.parseTarget();
-      if (!lexer.acceptWord('in'))
-        throw new Fault('syntax', `expected 'in', found ${lexer.found()}`, lexer.peek().start);
-      return { target, source: parser.parse() };
-    });
-    let body = this.oneLine(at);
-    if (!body) {
-      const { nodes, ending } = this.block();
-      if (ending?.word !== 'end') throw new Fault('syntax', `'#${word}' without '#end ${word}'`, ending?.at ?? at);
-      this.endOf(word, ending.at);
-      body = nodes;
-    }
-    if (head.target) this.push({ kind: 'for', target: head.target, source: head.source, body, at });
-    else this.push({ kind: 'while', test: head.test, body, at });
-  }
-
-  private setDirective(at: number): void {
-    const scope = /^[ \t]+(global|module)[ \t]+[$A-Za-z_]/.exec(this.source.slice(this.position, this.limit));
-    if (scope) throw new Fault('unsupported', `#set ${scope[1]}`, at);
-    const local = /^[ \t]+local[ \t]+(?=[$A-Za-z_])/.exec(this.source.slice(this.position, this.limit));
-    if (local) this.position += local[0].length;
-    const node = this.expression((parser, lexer): TemplateNode => {
-      const target = parser.parseTarget();
-      const token = lexer.peek();
-      const found = token.kind === 'operator' ? /^(\+|-|\*|\/|%|\/\/|\*\*)?=$/.exec(token.text) : null;
-      if (!found) throw new Fault('syntax', `expected '=', found ${lexer.found()}`, token.start);
-      lexer.take();
-      return { kind: 'set', target, operator: found[1] as BinaryOperator | undefined, value: parser.parse(), at };
-    });
-    this.finishLine(at);
-    this.push(node);
-  }
-
-  private raw(at: number): void {
-    this.skipBlanks();
-    if (this.source[this.position] === ':') this.position++;
-    this.finishLine(at);
-    const found = /#end[ \t]+raw/g;
-    found.lastIndex = this.position;
-    const end = found.exec(this.source);
-    if (!end || end.index > this.limit) throw new Fault('syntax', "'#raw' without '#end raw'", at);
-    this.literal(this.source.slice(this.position, end.index), end.index - this.position);
-    this.position = end.index + end[0].length;
-    this.finishLine(end.index);
   }
 }

@@ -1,58 +1,132 @@
 /**
- * Cheetah templates, as Galaxy's tool wrappers use them, without Cheetah: the whole interface of this folder. Compiling
- * refuses, by name and place, what this interpreter does not have; rendering reaches only the names it is given.
+ * Cheetah templates, as Galaxy's tool wrappers use them, without Cheetah: the whole interface of this folder, together
+ * with the values in values.ts. Compiling refuses, by name and place, what this interpreter does not have; rendering
+ * reaches only the names it is given. What differs from Cheetah, and why, is in docs/CHEETAH.md.
  * Rejected: running the real Cheetah, which compiles a template to Python and gives it the whole process.
  */
-import { Fault, located, type Place } from './errors.js';
-import { type Limits, Machine, type Names } from './evaluate.js';
+import { ExpressionCompiler } from './compile-expression.js';
+import { StatementCompiler } from './compile-statement.js';
+import { ParseContext } from './context.js';
+import { located, type Place, syntaxFault, typeError } from './errors.js';
 import { ExpressionParser } from './expression.js';
 import { Lexer } from './lexer.js';
+import { type Limits, Machine, type Names } from './machine.js';
+import { imported } from './modules.js';
 import { TemplateParser } from './parser.js';
-import type { Value } from './values.js';
+import { type FileFacts, typeName, type Value } from './values.js';
 
-export type { Place } from './errors.js';
+export type { Place, TemplateFault } from './errors.js';
 export { TemplateError } from './errors.js';
-export type { Limits, Names } from './evaluate.js';
+export type { Limits, Names } from './machine.js';
+export { str } from './text.js';
+export type { FileFacts } from './values.js';
 
 export const DEFAULT_LIMITS: Limits = {
   stepsMax: 2_000_000,
   outputCharsMax: 2 * 1024 * 1024,
   valueUnitsMax: 1024 * 1024,
+  callDepthMax: 100,
 };
 
+export interface CompileOptions {
+  /** Which Python the template was written for; 3 unless the wrapper's profile says otherwise. */
+  python?: 2 | 3;
+}
+
+/** What a rendering may use besides its names; limits that are not given are the default ones. */
+export interface RenderOptions extends Partial<Limits> {
+  /** What `os.path.exists` and its like answer from. */
+  files?: FileFacts;
+}
+
 export interface Template {
-  render(names: Names, limits?: Limits): string;
+  /** Throws TemplateError. */
+  render(names: Names, options?: RenderOptions): string;
 }
 
 export interface CompiledExpression {
-  evaluate(names: Names, limits?: Limits): Value;
+  /** Throws TemplateError. */
+  evaluate(names: Names, options?: RenderOptions): Value;
 }
 
 /** Throws TemplateError. */
-export function compileTemplate(source: string, place: Place): Template {
-  const nodes = located(source, place, () => new TemplateParser(source).parse());
+export function compileTemplate(source: string, place: Place, options: CompileOptions = {}): Template {
+  const python = options.python ?? 3;
+  const { main, functions, modules } = located(
+    source,
+    place,
+    () => 0,
+    () => {
+      const program = new TemplateParser(source, new ParseContext(python)).parse();
+      const found = new Map(program.imports.map((one): [string, Value] => [one.name, imported(one)]));
+      const statements = new StatementCompiler(new ExpressionCompiler(python, found));
+      return {
+        main: statements.body(program.body),
+        functions: program.definitions.map((one) => ({ name: one.name, make: statements.method(one) })),
+        modules: found,
+      };
+    },
+  );
   return {
-    render: (names, limits = DEFAULT_LIMITS) =>
-      located(source, place, () => {
-        const machine = new Machine(names, limits, false);
-        machine.run(nodes);
-        return machine.output();
-      }),
+    render: (names, given = {}) => {
+      const machine = new Machine(names, { limits: limitsOf(given), python, files: given.files, bareNames: false });
+      return located(
+        source,
+        place,
+        () => machine.at,
+        () => {
+          for (const [name, module] of modules) machine.modules.set(name, module);
+          const outside = machine.frame();
+          for (const { name, make } of functions) machine.functions.set(name, make(outside));
+          const frame = machine.frame();
+          if (main(frame) !== 'return') return frame.out.text();
+          // As in Cheetah, what a template returns takes the place of what it wrote.
+          if (typeof frame.returned !== 'string') {
+            throw typeError(`__str__ returned non-string (type ${typeName(frame.returned)})`);
+          }
+          return frame.returned;
+        },
+      );
+    },
   };
 }
 
 /** One Python expression over bare names: an output filter. Throws TemplateError. */
-export function compileExpression(source: string, place: Place): CompiledExpression {
-  const expression = located(source, place, () => {
-    const lexer = new Lexer(source, 0, source.length);
-    lexer.enter();
-    const parsed = new ExpressionParser(lexer).parse();
-    const rest = lexer.peek();
-    if (rest.kind !== 'end') throw new Fault('syntax', `unexpected ${lexer.found()}`, rest.start);
-    return parsed;
-  });
+export function compileExpression(source: string, place: Place, options: CompileOptions = {}): CompiledExpression {
+  const python = options.python ?? 3;
+  const run = located(
+    source,
+    place,
+    () => 0,
+    () => {
+      const lexer = new Lexer(source, 0, source.length, python);
+      const context = new ParseContext(python);
+      lexer.enter();
+      const parsed = new ExpressionParser(lexer, context).parse();
+      const rest = lexer.peek();
+      if (rest.kind !== 'end') throw syntaxFault(`unexpected ${lexer.found()}`, rest.start);
+      context.finish();
+      return new ExpressionCompiler(python, new Map()).compile(parsed);
+    },
+  );
   return {
-    evaluate: (names, limits = DEFAULT_LIMITS) =>
-      located(source, place, () => new Machine(names, limits, true).evaluate(expression)),
+    evaluate: (names, given = {}) => {
+      const machine = new Machine(names, { limits: limitsOf(given), python, files: given.files, bareNames: true });
+      return located(
+        source,
+        place,
+        () => machine.at,
+        () => run(machine.frame()),
+      );
+    },
+  };
+}
+
+function limitsOf({ stepsMax, outputCharsMax, valueUnitsMax, callDepthMax }: RenderOptions): Limits {
+  return {
+    stepsMax: stepsMax ?? DEFAULT_LIMITS.stepsMax,
+    outputCharsMax: outputCharsMax ?? DEFAULT_LIMITS.outputCharsMax,
+    valueUnitsMax: valueUnitsMax ?? DEFAULT_LIMITS.valueUnitsMax,
+    callDepthMax: callDepthMax ?? DEFAULT_LIMITS.callDepthMax,
   };
 }

@@ -1,21 +1,25 @@
 /**
- * Python's values as templates see them. Integers are JavaScript numbers (exact up to 2**53, beyond that an error),
+ * Python's values as templates see them. Integers are JavaScript numbers while they are exact and bigints beyond,
  * floats are a class of their own because `1` and `1.0` print differently; dictionaries and sets are Maps, so that no
  * key can reach a prototype. What the node hands in (datasets, parameters) extends `TemplateObject` and answers
  * attributes by name, never by JavaScript property.
  */
-import { Fault } from './errors.js';
+import { limitFault, typeError } from './errors.js';
 
 export type Value =
   | null
   | boolean
   | number
+  | bigint
   | string
   | Float
   | Value[]
   | Tuple
   | Dict
   | PySet
+  | Range
+  | PyIterator
+  | DictView
   | Callable
   | TemplateObject;
 
@@ -27,54 +31,141 @@ export class Tuple {
   constructor(readonly items: readonly Value[]) {}
 }
 
+/** What a dictionary is indexed by inside: equal values give equal keys. */
+export type Key = string | number | bigint | null | object;
+
 export class Dict {
-  readonly entries = new Map<string, [Value, Value]>();
-  constructor(pairs: Iterable<[Value, Value]> = []) {
+  readonly entries = new Map<Key, [key: Value, value: Value]>();
+  /** collections.defaultdict and Counter: what a missing key becomes. */
+  missing: ((meter: Meter) => Value) | undefined;
+  /** What type() and repr() say, when it is not a plain dictionary. */
+  kind: 'dict' | 'OrderedDict' | 'defaultdict' | 'Counter' = 'dict';
+
+  constructor(pairs: Iterable<readonly [Value, Value]> = []) {
     for (const [key, value] of pairs) this.set(key, value);
+  }
+  get size(): number {
+    return this.entries.size;
   }
   get(key: Value): Value | undefined {
     return this.entries.get(keyOf(key))?.[1];
   }
+  has(key: Value): boolean {
+    return this.entries.has(keyOf(key));
+  }
   set(key: Value, value: Value): void {
-    this.entries.set(keyOf(key), [key, value]);
+    const inner = keyOf(key);
+    const held = this.entries.get(inner);
+    if (held) held[1] = value;
+    else this.entries.set(inner, [key, value]);
+  }
+  delete(key: Value): boolean {
+    return this.entries.delete(keyOf(key));
   }
   keys(): Value[] {
-    return [...this.entries.values()].map(([key]) => key);
+    return Array.from(this.entries.values(), ([key]) => key);
   }
   values(): Value[] {
-    return [...this.entries.values()].map(([, value]) => value);
+    return Array.from(this.entries.values(), ([, value]) => value);
+  }
+  items(): Tuple[] {
+    return Array.from(this.entries.values(), ([key, value]) => new Tuple([key, value]));
   }
 }
 
 export class PySet {
-  readonly items = new Map<string, Value>();
-  constructor(items: Iterable<Value> = []) {
-    for (const item of items) this.items.set(keyOf(item), item);
+  readonly items = new Map<Key, Value>();
+  constructor(
+    items: Iterable<Value> = [],
+    readonly frozen = false,
+  ) {
+    for (const item of items) this.add(item);
+  }
+  add(item: Value): void {
+    const key = keyOf(item);
+    if (!this.items.has(key)) this.items.set(key, item);
+  }
+  has(item: Value): boolean {
+    return this.items.has(keyOf(item));
+  }
+}
+
+/** range(): never spread out unless somebody asks for its items. */
+export class Range {
+  readonly length: number;
+  constructor(
+    readonly start: number,
+    readonly stop: number,
+    readonly step: number,
+  ) {
+    this.length = Math.max(0, Math.ceil((stop - start) / step));
+  }
+  at(index: number): number {
+    return this.start + index * this.step;
+  }
+}
+
+/** Something that can be run through once: what map(), zip() and a generator expression give. */
+export class PyIterator {
+  constructor(
+    readonly kind: string,
+    /** The next item, or undefined at the end. */
+    readonly next: () => Value | undefined,
+  ) {}
+}
+
+/** `d.keys()` and its like under Python 3: follows its dictionary and cannot be indexed. */
+export class DictView {
+  constructor(
+    readonly kind: 'keys' | 'values' | 'items',
+    readonly dict: Dict,
+  ) {}
+  list(): Value[] {
+    return this.dict[this.kind]();
   }
 }
 
 export type Arguments = { positional: Value[]; named: Map<string, Value> };
 
-/** A function or a type. `isType` is what isinstance() compares. */
+/** A function or a type. `isType`: isinstance() may compare with it, and a `$` does not call it by itself. */
 export class Callable {
   constructor(
     readonly name: string,
     readonly call: (args: Arguments, meter: Meter) => Value,
     readonly isType = false,
+    readonly attribute?: (name: string) => Value | undefined,
   ) {}
 }
 
-/** Counts what evaluation costs; throws when a limit is passed. */
-export interface Meter {
-  step(count?: number): void;
-  /** Refuses a value (string, list) of that many units before it is built. */
-  size(units: number): void;
+/** What `os.path.exists` and its like may know of the machine: nothing, unless they are told. */
+export interface FileFacts {
+  exists(path: string): boolean;
+  isFile(path: string): boolean;
+  isFolder(path: string): boolean;
 }
 
-/** A value of the node's. Every method that is not overridden answers as a plain, true, opaque object does. */
+/** Counts what evaluation costs and throws when a limit is passed; also says what functions need to know around them. */
+export interface Meter {
+  readonly python: 2 | 3;
+  readonly files: FileFacts;
+  /** An attribute or method as Python sees it; undefined when there is none. */
+  attribute(value: Value, name: string): Value | undefined;
+  step(count?: number): void;
+  /** Refuses a value (string, list) of that many units before it is built, and counts the building. */
+  size(units: number): void;
+  /** The same for one that grew by a single item. */
+  fits(units: number): void;
+}
+
+/**
+ * A value of the node's: a dataset, a parameter. The interpreter asks it for its text (`str()` and placeholders), its
+ * truth, its attributes, its items and its elements, and for the plain value that operators, methods and functions
+ * work on. Every method that is not overridden answers as a true, opaque object does.
+ */
 export abstract class TemplateObject {
   abstract readonly typeName: string;
   abstract text(): string;
+  /** Undefined: there is none of that name, and a method of the plain value is tried. */
   abstract attribute(name: string): Value | undefined;
   truth(): boolean {
     return true;
@@ -83,11 +174,34 @@ export abstract class TemplateObject {
   plain(_other?: Value): Value {
     return this.text();
   }
+  /** `value[key]`; undefined: its elements or its plain value are asked. */
   item(_key: Value): Value | undefined {
     return undefined;
   }
+  /** What a `for` runs over; undefined: its plain value is asked. */
   iterate(): Value[] | undefined {
     return undefined;
+  }
+  /** `isinstance(value, type)`, by the name of the type. */
+  is(type: string): boolean {
+    return type === this.typeName;
+  }
+  /** `repr()`; undefined: that of its text. */
+  repr(): string | undefined {
+    return undefined;
+  }
+}
+
+/** An object of the interpreter's own (an exception, a module, a match): it is its own plain value. */
+export abstract class PyObject extends TemplateObject {
+  override plain(): Value {
+    return this;
+  }
+  text(): string {
+    return this.repr();
+  }
+  override repr(): string {
+    return `<${this.typeName} object>`;
   }
 }
 
@@ -95,16 +209,30 @@ export function isSequence(value: Value): value is Value[] | Tuple {
   return Array.isArray(value) || value instanceof Tuple;
 }
 
+export function itemsOf(value: Value[] | Tuple): readonly Value[] {
+  return Array.isArray(value) ? value : value.items;
+}
+
 export function typeName(value: Value): string {
   if (value === null) return 'NoneType';
-  if (typeof value === 'boolean') return 'bool';
-  if (typeof value === 'number') return 'int';
-  if (typeof value === 'string') return 'str';
+  switch (typeof value) {
+    case 'boolean':
+      return 'bool';
+    case 'number':
+    case 'bigint':
+      return 'int';
+    case 'string':
+      return 'str';
+    default:
+  }
   if (value instanceof Float) return 'float';
   if (Array.isArray(value)) return 'list';
   if (value instanceof Tuple) return 'tuple';
-  if (value instanceof Dict) return 'dict';
-  if (value instanceof PySet) return 'set';
+  if (value instanceof Dict) return value.kind;
+  if (value instanceof PySet) return value.frozen ? 'frozenset' : 'set';
+  if (value instanceof Range) return 'range';
+  if (value instanceof PyIterator) return value.kind;
+  if (value instanceof DictView) return `dict_${value.kind}`;
   if (value instanceof Callable) return value.isType ? 'type' : 'function';
   return value.typeName;
 }
@@ -116,160 +244,79 @@ export function plain(value: Value, other?: Value): Value {
 
 export function truth(value: Value): boolean {
   if (value === null) return false;
-  if (typeof value === 'boolean') return value;
-  if (typeof value === 'number') return value !== 0;
-  if (typeof value === 'string') return value.length > 0;
+  switch (typeof value) {
+    case 'boolean':
+      return value;
+    case 'number':
+      return value !== 0;
+    case 'bigint':
+      return true;
+    case 'string':
+      return value.length > 0;
+    default:
+  }
   if (value instanceof Float) return value.value !== 0;
-  if (Array.isArray(value)) return value.length > 0;
+  if (Array.isArray(value) || value instanceof Range) return value.length > 0;
   if (value instanceof Tuple) return value.items.length > 0;
-  if (value instanceof Dict) return value.entries.size > 0;
+  if (value instanceof Dict) return value.size > 0;
   if (value instanceof PySet) return value.items.size > 0;
-  if (value instanceof Callable) return true;
-  return value.truth();
+  if (value instanceof DictView) return value.dict.size > 0;
+  if (value instanceof TemplateObject) return value.truth();
+  return true;
 }
 
-/** Numbers as JavaScript numbers; undefined for anything else. Booleans count, as in Python. */
-export function numeric(value: Value): number | undefined {
-  if (typeof value === 'number') return value;
+/** The first that is there. `??` would take None for nothing. */
+export function firstOf(...values: (Value | undefined)[]): Value | undefined {
+  for (const value of values) if (value !== undefined) return value;
+  return undefined;
+}
+
+/** Numbers as JavaScript has them; undefined for anything else. Booleans count, as in Python. */
+export function numeric(value: Value): number | bigint | undefined {
+  if (typeof value === 'number' || typeof value === 'bigint') return value;
   if (typeof value === 'boolean') return value ? 1 : 0;
   return value instanceof Float ? value.value : undefined;
 }
 
-export function integer(value: number): number {
-  if (!Number.isSafeInteger(value)) throw new Fault('limit', 'an integer is larger than 2**53');
-  return value === 0 ? 0 : value;
+const identities = new WeakMap<object, number>();
+let identityLast = 0;
+
+/** A number of its own for each object: for keys within tuples, and for id(). */
+export function identity(value: object): number {
+  const held = identities.get(value) ?? ++identityLast;
+  identities.set(value, held);
+  return held;
 }
 
-/** `str(value)`. */
-export function str(value: Value): string {
-  if (typeof value === 'string') return value;
-  return value instanceof TemplateObject ? value.text() : repr(value);
-}
+const KEY_DEPTH_MAX = 50;
+const KEY_CHARS_MAX = 100_000;
 
-export function repr(value: Value, depth = 0): string {
-  if (depth > 50) throw new Fault('limit', 'a value is nested more than 50 levels deep');
-  const inner = (items: readonly Value[]) => items.map((item) => repr(item, depth + 1)).join(', ');
-  if (value === null) return 'None';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'number') return String(value);
-  if (typeof value === 'string') return quote(value);
-  if (value instanceof Float) return floatText(value.value);
-  if (Array.isArray(value)) return `[${inner(value)}]`;
-  if (value instanceof Tuple) return value.items.length === 1 ? `(${inner(value.items)},)` : `(${inner(value.items)})`;
-  if (value instanceof Dict) {
-    const pairs = [...value.entries.values()].map(([k, v]) => `${repr(k, depth + 1)}: ${repr(v, depth + 1)}`);
-    return `{${pairs.join(', ')}}`;
-  }
-  if (value instanceof PySet) return value.items.size === 0 ? 'set()' : `{${inner([...value.items.values()])}}`;
-  if (value instanceof Callable) return value.isType ? `<class '${value.name}'>` : `<function ${value.name}>`;
-  return quote(value.text());
-}
-
-/** What a placeholder prints: None prints nothing. */
-export function printed(value: Value): string {
-  return value === null ? '' : str(value);
-}
-
-function floatText(value: number): string {
-  if (Number.isNaN(value)) return 'nan';
-  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
-  if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0';
-  const [mantissa = '0', exponentText = '0'] = value.toExponential().split('e');
-  const exponent = Number(exponentText);
-  if (exponent < -4 || exponent >= 16) {
-    return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
-  }
-  if (exponent >= 0) {
-    const text = value.toString();
-    return text.includes('.') ? text : `${text}.0`;
-  }
-  const digits = mantissa.replace('-', '').replace('.', '');
-  return `${value < 0 ? '-' : ''}0.${'0'.repeat(-exponent - 1)}${digits}`;
-}
-
-function quote(text: string): string {
-  const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
-  let out = mark;
-  for (const char of text) {
-    const code = char.codePointAt(0) ?? 0;
-    if (char === mark || char === '\\') out += `\\${char}`;
-    else if (char === '\n') out += '\\n';
-    else if (char === '\r') out += '\\r';
-    else if (char === '\t') out += '\\t';
-    else if (code < 32 || code === 127) out += `\\x${code.toString(16).padStart(2, '0')}`;
-    else out += char;
-  }
-  return out + mark;
-}
-
-/** A dictionary key as text; equal values give equal keys. */
-export function keyOf(given: Value): string {
+/**
+ * The key of a value. Strings stand for themselves, so that a dictionary costs no copying; the few that begin as the
+ * keys of tuples do are set apart.
+ */
+export function keyOf(given: Value, depth = 0): Key {
   const value = plain(given);
-  if (value === null) return 'none';
-  if (typeof value === 'string') return `s:${value}`;
+  if (typeof value === 'string') return value.startsWith('\u0000') ? `\u0000s${value}` : value;
+  if (value === null) return null;
   const number = numeric(value);
-  if (number !== undefined) return `n:${number}`;
-  if (value instanceof Tuple) return `t:${JSON.stringify(value.items.map(keyOf))}`;
-  throw new Fault('type', `unhashable type: '${typeName(value)}'`);
-}
-
-export function equal(givenLeft: Value, givenRight: Value): boolean {
-  if (givenLeft === givenRight) return true;
-  const left = plain(givenLeft, givenRight);
-  const right = plain(givenRight, givenLeft);
-  const a = numeric(left);
-  const b = numeric(right);
-  if (a !== undefined || b !== undefined) return a === b;
-  if (isSequence(left) && isSequence(right)) {
-    if (Array.isArray(left) !== Array.isArray(right)) return false;
-    const [x, y] = [itemsOf(left), itemsOf(right)];
-    return x.length === y.length && x.every((item, i) => equal(item, y[i] ?? null));
+  if (number !== undefined) {
+    if (typeof number === 'bigint' || Number.isSafeInteger(number) || !Number.isInteger(number)) return number;
+    return BigInt(number);
   }
-  if (left instanceof Dict && right instanceof Dict) {
-    if (left.entries.size !== right.entries.size) return false;
-    return [...left.entries].every(([key, [, value]]) => {
-      const other = right.entries.get(key);
-      return other !== undefined && equal(value, other[1]);
+  if (value instanceof Tuple || (value instanceof PySet && value.frozen)) {
+    if (depth > KEY_DEPTH_MAX) throw limitFault(`a key nested more than ${KEY_DEPTH_MAX} levels deep`);
+    const items = value instanceof Tuple ? value.items : [...value.items.values()];
+    const parts = items.map((item) => {
+      const key = keyOf(item, depth + 1);
+      return typeof key === 'object' && key !== null ? `o${identity(key)}` : `${(typeof key)[0]}${String(key)}`;
     });
+    if (value instanceof PySet) parts.sort();
+    if (parts.reduce((sum, part) => sum + part.length, 0) > KEY_CHARS_MAX) throw limitFault('a key that is too large');
+    return `\u0000${value instanceof Tuple ? 't' : 'f'}${JSON.stringify(parts)}`;
   }
-  if (left instanceof PySet && right instanceof PySet) {
-    return left.items.size === right.items.size && [...left.items.keys()].every((key) => right.items.has(key));
+  if (Array.isArray(value) || value instanceof Dict || value instanceof PySet) {
+    throw typeError(`unhashable type: '${typeName(value)}'`);
   }
-  return left === right;
-}
-
-/** Negative, zero or positive, as for `<`; throws for types that Python does not order. */
-export function compare(givenLeft: Value, givenRight: Value): number {
-  const left = plain(givenLeft, givenRight);
-  const right = plain(givenRight, givenLeft);
-  const a = numeric(left);
-  const b = numeric(right);
-  if (a !== undefined && b !== undefined) return a < b ? -1 : a > b ? 1 : a === b ? 0 : Number.NaN;
-  if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0;
-  if (isSequence(left) && isSequence(right) && Array.isArray(left) === Array.isArray(right)) {
-    const [x, y] = [itemsOf(left), itemsOf(right)];
-    for (let i = 0; i < Math.min(x.length, y.length); i++) {
-      const order = compare(x[i] ?? null, y[i] ?? null);
-      if (order !== 0) return order;
-    }
-    return x.length - y.length;
-  }
-  throw new Fault('type', `'${typeName(left)}' and '${typeName(right)}' cannot be ordered`);
-}
-
-function itemsOf(value: Value[] | Tuple): readonly Value[] {
-  return Array.isArray(value) ? value : value.items;
-}
-
-/** The items that a `for` runs over; throws when it cannot be iterated. */
-export function iterate(value: Value): readonly Value[] {
-  if (typeof value === 'string') return [...value];
-  if (isSequence(value)) return itemsOf(value);
-  if (value instanceof Dict) return value.keys();
-  if (value instanceof PySet) return [...value.items.values()];
-  if (value instanceof TemplateObject) {
-    const items = value.iterate();
-    if (items) return items;
-  }
-  throw new Fault('type', `'${typeName(value)}' object is not iterable`);
+  return value as object;
 }

@@ -28,13 +28,18 @@ const jsonObject = fc.dictionary(fieldName, fc.oneof(json, fc.constant(null)), {
 const tags = fc.array(name, { maxLength: 2 });
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 
+const run = { epoch: fc.integer({ min: 0, max: 2 }), attempt: fc.integer({ min: 0, max: 2 }) };
+const made = fc.record(run);
+const part = { part: fc.integer({ min: 0, max: 2 }), ...run };
+const files = fc.array(
+  fc.record({ role: fc.constantFrom('primary' as const, 'extra' as const), path: name, blob: name, size: time }),
+  { maxLength: 2 },
+);
+
 const content: fc.Arbitrary<Content> = fc.record({
   state: fc.constantFrom('ok', 'empty', 'error', 'failed_metadata', 'discarded'),
   extension: name,
-  files: fc.array(
-    fc.record({ role: fc.constantFrom('primary' as const, 'extra' as const), path: name, blob: name, size: time }),
-    { maxLength: 2 },
-  ),
+  files,
   size: time,
   peek: name,
   blurb: name,
@@ -42,6 +47,15 @@ const content: fc.Arbitrary<Content> = fc.record({
   metadata: jsonObject,
   createdFrom: optional(name),
 });
+
+const elements = fc.array(
+  fc.oneof(
+    fc.record({ identifier: name, kind: fc.constant('dataset' as const), id: dataset }),
+    // Also itself and each other: nothing may go round for ever.
+    fc.record({ identifier: name, kind: fc.constant('collection' as const), id: collection }),
+  ),
+  { maxLength: 3 },
+);
 
 const datasetFields = {
   name: optional(name),
@@ -98,10 +112,12 @@ export const payloads: { [T in EntryType]: fc.Arbitrary<EntryPayload<T>> } = {
     output: optional(fc.constantFrom('out', 'log')),
     copiedFrom: optional(dataset),
     content: optional(content),
+    made: optional(made),
     ...datasetFields,
     name,
     extension: name,
   }),
+  'dataset.files': fc.record({ id: dataset, ...part, files }),
   'dataset.updated': fc.record({ id: dataset, ...datasetFields, metadata: optional(jsonObject) }),
   'dataset.purged': fc.record({ id: dataset }),
   'collection.created': fc.record({
@@ -110,20 +126,17 @@ export const payloads: { [T in EntryType]: fc.Arbitrary<EntryPayload<T>> } = {
     hid,
     name,
     collectionType: fc.constantFrom('list', 'paired', 'list:paired'),
-    elements: fc.array(
-      fc.oneof(
-        fc.record({ identifier: name, kind: fc.constant('dataset' as const), id: dataset }),
-        // Also itself and each other: nothing may go round for ever.
-        fc.record({ identifier: name, kind: fc.constant('collection' as const), id: collection }),
-      ),
-      { maxLength: 3 },
-    ),
+    elements,
+    parent: optional(collection),
+    discovered: optional(fc.boolean()),
+    implicit: optional(fc.boolean()),
     job: optional(job),
     output: optional(name),
     createdAt: time,
     visible: optional(fc.boolean()),
     tags: optional(tags),
   }),
+  'collection.elements': fc.record({ id: collection, ...part, elements }),
   'collection.updated': fc.record({
     id: collection,
     name: optional(name),

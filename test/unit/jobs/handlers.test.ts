@@ -86,7 +86,13 @@ describe('a job', () => {
     expect(outcome.metrics).toMatchObject({ galaxy_slots: 1, galaxy_memory_mb: 1024 });
     const seen = await text(output);
     const folder = join(world.folder, 'jobs', `${job}-1`);
-    for (const line of [`HOME=${folder}`, `TMPDIR=${folder}/tmp`, 'LC_ALL=C', 'GALAXY_SLOTS=1', `${folder}/working`]) {
+    for (const line of [
+      `HOME=${folder}/home`,
+      `TMPDIR=${folder}/tmp`,
+      'LC_ALL=C',
+      'GALAXY_SLOTS=1',
+      `${folder}/working`,
+    ]) {
       expect(seen.split('\n')).toContain(line);
     }
     expect(seen).not.toContain('a-secret-of-the-node');

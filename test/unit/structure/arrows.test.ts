@@ -54,6 +54,7 @@ const WORLDS: [name: string, places: string[]][] = [
     [
       'node/jobs/handler-pool.ts',
       'node/jobs/runners/local.ts',
+      'node/tool-test/sam.ts',
       'protocol/runtime/client-asset.ts',
       'bin/demo/processes.ts',
     ],

@@ -280,7 +280,7 @@ describe('what is wrong is a sentence at its parameter', () => {
     ['col', { data: hda(1), column: '4' }, { column: 'There is no column 4: dataset 1 has 3.' }],
     ['col', { data: hda(1), column: 'x' }, { column: '“x” is not a column number.' }],
     ['col', { data: hda(1) }, { column: '“column” needs a value.' }],
-    ['wc_gnu', { input1: hda(1), options: [] }, { options: 'Choose at least one of the options.' }],
+    ['wc_gnu', { input1: hda(1), options: [] }, { options: 'You must pick at least one attribute to count.' }],
   ])('%s %j', (tool, inputs, errors) => {
     expect(expand(tool, inputs)).toEqual({ jobs: [], errors });
   });

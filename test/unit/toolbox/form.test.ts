@@ -157,12 +157,12 @@ describe('help', () => {
       [click](javascript:alert(1)) \`ok <https://example.org/a>\`_ \`bad <javascript:alert(1)>\`_
     `;
     const html = helpHtml(help, 'restructuredtext');
-    expect(html).toContain('<h3>Title</h3>');
+    expect(html).toContain('<h2>Title</h2>');
     expect(html).toContain('<strong>bold</strong>, <em>soft</em> and <code>code &lt;b&gt;</code>');
     expect(html).toContain('<pre>literal &lt;x&gt;\n  deeper</pre>');
     expect(html).toContain('<ul><li>one</li><li>two goes on</li></ul>');
     expect(html).toContain('<hr>');
-    expect(html).toContain('<a href="https://example.org/a" target="_blank" rel="noopener">ok</a>');
+    expect(html).toContain('<a href="https://example.org/a" target="_blank" rel="noopener noreferrer">ok</a>');
     expect(html).not.toMatch(/<script|href="javascript/);
   });
 });

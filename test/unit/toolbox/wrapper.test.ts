@@ -88,13 +88,17 @@ describe('a wrapper written while the node runs', () => {
 describe('what is not supported is refused by name and line, and the other tools load', () => {
   it.each([
     ['<param name="a" type="file"/>', 'the parameter type "file"'],
-    ['<param name="a" type="drill_down"/>', 'the parameter type "drill_down"'],
-    ['<param name="a" type="select"><options from_data_table="fa"/></param>', '<options from_data_table="fa">'],
-    ['<param name="a" type="select" dynamic_options="f()"/>', 'dynamic_options'],
+    ['<param name="a" type="directory_uri"/>', 'the parameter type "directory_uri"'],
+    ['<param name="a" type="drill_down"><options><option name="x"/></options></param>', 'drill_down needs a value'],
+    ['<param name="a" type="select"><options from_parameter="b"/></param>', '<options from_parameter="b">'],
+    ['<param name="a" type="select"><options from_url="b"/></param>', '<options from_url="b">'],
     [
-      '<param name="a" type="text"><validator type="expression">len(value)</validator></param>',
-      'the validator "expression"',
+      '<param name="a" type="select"><options from_dataset="b"><filter type="any"/></options></param>',
+      '<filter type="any">',
     ],
+    ['<param name="a" type="select" dynamic_options="f()"/>', 'dynamic_options'],
+    ['<param name="a" type="text"><validator type="expression">open(value)</validator></param>', 'uses open()'],
+    ['<param name="a" type="text"><validator type="any"/></param>', 'the validator "any"'],
     ['<param name="a" type="data"><conversion name="x" type="y"/></param>', '<conversion> in a data parameter'],
     ['<upload_dataset name="a"/>', '<upload_dataset> among the inputs'],
     [
@@ -116,19 +120,29 @@ describe('what is not supported is refused by name and line, and the other tools
   it.each([
     [wrapper('<command>x</command>\n<code file="x.py"/>'), 3, '<code>'],
     [wrapper('<action module="a" class="b"/>\n<command>x</command>'), 2, '<action>'],
-    [wrapper('<command>\n#import re\n</command>'), 3, 'the directive #import'],
+    [wrapper('<command>\n#include "x"\n</command>'), 3, 'the directive #include'],
     [wrapper('<command detect_errors="maybe">x</command>'), 2, 'detect_errors="maybe"'],
     [
-      wrapper('<command>x</command><outputs>\n<collection name="c" type="list"/></outputs>'),
+      wrapper('<command>x</command><outputs>\n<collection name="c"/></outputs>'),
       3,
-      '<collection> among the outputs',
+      'neither type, type_source nor structured_like',
+    ],
+    [wrapper('<command>x</command><outputs>\n<collection name="c" type="sets"/></outputs>'), 3, '"sets" is no type'],
+    [
+      wrapper('<command>x</command><outputs><data name="o">\n<discover_datasets pattern="__any__"/></data></outputs>'),
+      3,
+      'the pattern "__any__" of <discover_datasets>',
     ],
     [
-      wrapper('<command>x</command><outputs><data name="o">\n<discover_datasets/></data></outputs>'),
+      wrapper('<command>x</command><outputs><data name="o">\n<discover_datasets pattern="("/></data></outputs>'),
       3,
-      '<discover_datasets> in an output',
+      'the regular expression "("',
     ],
-    [wrapper('<command>x</command><outputs><data name="o">\n<actions/></data></outputs>'), 3, '<actions> in an output'],
+    [
+      wrapper('<command>x</command><outputs><data name="o">\n<actions><action type="any"/></actions></data></outputs>'),
+      3,
+      'the action "any"',
+    ],
     [wrapper('<command>x</command>', 'id="t" name="T" tool_type="data_source"'), 1, 'tool_type="data_source"'],
     [wrapper('<command>x</command>', 'id="t" name="T" tool_type="node"'), 1, 'tool_type="node"'],
     [wrapper('<command>x</command>\n<entry_points/>'), 3, '<entry_points>'],
@@ -160,11 +174,11 @@ describe('what is wrong is said with file and line', () => {
     ],
     [wrapper('<command>x</command><stdio><exit_code range="a"/></stdio>'), 'exit code range "a"', 2],
     [wrapper('<macros><import>../../etc/x.xml</import></macros><command>x</command>'), 'leaves the tool folder', 2],
-    [wrapper('<macros><import>none.xml</import></macros><command>x</command>'), 'does not exist', 2],
+    [wrapper('<macros><import>none.xml</import></macros><command>x</command>'), 'there is no such file', 2],
     [wrapper('<command>x</command><expand macro="m"/><macros/>'), 'there is no macro "m"', 2],
     [
       wrapper('<macros><xml name="m"><expand macro="m"/></xml></macros><command>x</command><expand macro="m"/>'),
-      'nested more than',
+      'uses a macro inside itself: m → m',
       2,
     ],
   ])('%s', async (text, reason, line) => {
@@ -330,7 +344,7 @@ second line
     expect(() => toolbox.prepare(tool, job!, context, files)).toThrow(
       expect.objectContaining({
         code: 'toolbox/template',
-        data: { file: join(folder.path, 't.xml'), line: 4, reason: "there is no 'nothing'" },
+        data: { file: join(folder.path, 't.xml'), line: 4, reason: "NotFound: cannot find 'nothing'" },
       }),
     );
   });

@@ -1,0 +1,219 @@
+/**
+ * Datasets that a tool made without having said so before: files of its working folder that fit a rule of the wrapper.
+ * They are moved to the run's outputs, so that nothing can write them any more, and looked at like any output.
+ */
+import { join } from 'node:path';
+import type { Datatypes } from '../datasets/datatypes.js';
+import type { DiscoverRule } from '../toolbox/tool.js';
+import { explain, inspectOutput } from './collect.js';
+import { DEPTH_MAX, FOUND_MAX } from './found.js';
+import type { Provided } from './provided-metadata.js';
+import { type FoundFile, type RunCollection, type RunOutput, runPaths } from './run-spec.js';
+import { filesIn, plainFile, staysInside, takeFile } from './work-files.js';
+
+export interface Discovered {
+  files: FoundFile[];
+  /** By collection. */
+  elements: Record<string, { identifiers: string[]; key: string }[]>;
+  /** Outputs whose own file is now the first that was found, with what was said of it. */
+  primaries: Map<string, { extension: string; name: string | undefined; genomeBuild: string | undefined }>;
+  /** What was left out, in sentences for the job's owner. */
+  notes: string[];
+}
+
+interface Match {
+  path: string;
+  groups: Record<string, string | undefined>;
+}
+
+/** Names of things made by tools are shown, and end in URLs and files. */
+const NAME_MAX = 255;
+const NOTES_MAX = 20;
+
+export async function discover(
+  deps: { datatypes: Datatypes },
+  folder: string,
+  work: { outputs: readonly RunOutput[]; collections: readonly RunCollection[] },
+  provided: Provided,
+): Promise<Discovered> {
+  const finder = new Finder(deps, folder, provided);
+  for (const output of work.outputs) await finder.data(output);
+  for (const collection of work.collections) await finder.collection(collection);
+  return finder.result;
+}
+
+class Finder {
+  readonly result: Discovered = { files: [], elements: {}, primaries: new Map(), notes: [] };
+  private readonly keys = new Set<string>();
+  private taken = 0;
+
+  constructor(
+    private readonly deps: { datatypes: Datatypes },
+    private readonly folder: string,
+    private readonly provided: Provided,
+  ) {}
+
+  async data(output: RunOutput): Promise<void> {
+    let hasPrimary = false;
+    for (const rule of output.discover ?? []) {
+      for (const match of await this.matches(rule, output.name)) {
+        const { groups } = match;
+        const designation = groups.designation ?? groups.name ?? match.path.split('/').at(-1) ?? '';
+        const extension = groups.ext || rule.format;
+        if (rule.assignPrimary && !hasPrimary) {
+          hasPrimary = await this.take(match, output.file);
+          if (!hasPrimary) continue;
+          const { name, dbkey } = groups;
+          this.result.primaries.set(output.name, { extension, name, genomeBuild: dbkey });
+          continue;
+        }
+        const name = groups.name ?? `${output.label ?? output.name} (${designation})`;
+        const visible = groups.visible === undefined ? rule.visible : /^(?:visible|true)$/i.test(groups.visible);
+        await this.found(match, `${output.name}/${designation}`, { name, extension, visible });
+      }
+    }
+  }
+
+  async collection(collection: RunCollection): Promise<void> {
+    const depth = collection.collectionType.split(':').length;
+    const elements: Discovered['elements'][string] = [];
+    this.result.elements[collection.name] = elements;
+    const seen = new Set<string>();
+    for (const rule of collection.discover) {
+      for (const match of await this.matches(rule, collection.name)) {
+        const identifiers = identifiersOf(match).map((one) => one.slice(0, NAME_MAX));
+        const shown = match.path;
+        if (identifiers.length !== depth || depth > DEPTH_MAX || identifiers.some((one) => one === '')) {
+          this.note(`${shown} was left out: ${collection.name} is a ${collection.collectionType}.`);
+          continue;
+        }
+        const place = JSON.stringify(identifiers);
+        if (seen.has(place)) {
+          this.note(`${shown} was left out: there is another ${identifiers.join(', ')} in ${collection.name}.`);
+          continue;
+        }
+        seen.add(place);
+        const name = match.groups.name ?? match.groups.designation ?? identifiers.at(-1) ?? '';
+        const extension = match.groups.ext || rule.format;
+        const key = await this.found(match, `${collection.name}/${identifiers.join('/')}`, {
+          name,
+          extension,
+          visible: false,
+        });
+        if (key !== undefined) elements.push({ identifiers, key });
+      }
+    }
+  }
+
+  private async found(
+    match: Match,
+    wanted: string,
+    said: { name: string; extension: string; visible: boolean },
+  ): Promise<string | undefined> {
+    if (this.result.files.length >= FOUND_MAX) {
+      this.note(`More than ${FOUND_MAX} datasets were found; the rest was left out.`);
+      return undefined;
+    }
+    const file = join(runPaths(this.folder).outputs, 'found', String(this.taken));
+    if (!(await this.take(match, file))) return undefined;
+    this.taken += 1;
+    const key = this.freeKey(wanted.slice(0, 2000));
+    const extension = known(this.deps.datatypes, said.extension);
+    const seen = await inspectOutput(this.deps, { name: key, file, extension }, '');
+    this.result.files.push({
+      ...seen,
+      file,
+      key,
+      name: said.name.slice(0, NAME_MAX),
+      visible: said.visible,
+      ...(match.groups.dbkey ? { genomeBuild: match.groups.dbkey.slice(0, NAME_MAX) } : {}),
+    });
+    return key;
+  }
+
+  private freeKey(wanted: string): string {
+    let key = wanted;
+    for (let number = 2; this.keys.has(key); number++) key = `${wanted}#${number}`;
+    this.keys.add(key);
+    return key;
+  }
+
+  private async take(match: Match, file: string): Promise<boolean> {
+    try {
+      const real = await plainFile(this.folder, join(runPaths(this.folder).working, match.path), match.path);
+      if (real === undefined) return false;
+      await takeFile(real, file);
+      return true;
+    } catch (error) {
+      this.note(explain(error));
+      return false;
+    }
+  }
+
+  private async matches(rule: DiscoverRule, output: string): Promise<Match[]> {
+    if (!staysInside(rule.directory)) return [];
+    if (rule.fromProvidedMetadata) {
+      const files = this.provided.get(output)?.files ?? [];
+      return files.flatMap(({ filename, groups }) => {
+        const path = this.insideWorking(filename);
+        return path === undefined ? [] : [{ path, groups }];
+      });
+    }
+    const pattern = new RegExp(rule.pattern, rule.flags);
+    const root = join(runPaths(this.folder).working, rule.directory);
+    const found: Match[] = [];
+    for (const relative of await filesIn(root, rule)) {
+      const name = rule.matchRelativePath ? relative : (relative.split('/').at(-1) ?? '');
+      const groups = pattern.exec(name)?.groups ?? (pattern.test(name) ? {} : undefined);
+      const path = rule.directory === '' ? relative : `${rule.directory}/${relative}`;
+      if (groups) found.push({ path, groups: { ...groups } });
+    }
+    return found.sort(orderOf(rule));
+  }
+
+  /** Tools write absolute paths there as well. */
+  private insideWorking(filename: string): string | undefined {
+    const working = `${runPaths(this.folder).working}/`;
+    const relative = filename.startsWith(working) ? filename.slice(working.length) : filename;
+    if (staysInside(relative)) return relative;
+    this.note(`${filename} is outside the working folder; it was not taken.`);
+    return undefined;
+  }
+
+  private note(sentence: string): void {
+    if (this.result.notes.length < NOTES_MAX && !this.result.notes.includes(sentence)) this.result.notes.push(sentence);
+  }
+}
+
+/** `identifier_0`, `identifier_1`, …; else the designation or the name is the only one. */
+function identifiersOf({ groups, path }: Match): string[] {
+  const identifiers: string[] = [];
+  for (let level = 0; level < DEPTH_MAX; level++) {
+    const one = groups[`identifier_${level}`];
+    if (one === undefined) break;
+    identifiers.push(one);
+  }
+  if (identifiers.length > 0) return identifiers;
+  return [groups.designation ?? groups.name ?? path.split('/').at(-1) ?? ''];
+}
+
+function orderOf({ sortBy, sortReverse, sortNumeric }: DiscoverRule): (a: Match, b: Match) => number {
+  const keyOf = ({ path, groups }: Match) => (sortBy === 'filename' ? path.split('/').at(-1) : groups[sortBy]) ?? '';
+  const compare = (a: Match, b: Match) => {
+    const [x, y] = [keyOf(a), keyOf(b)];
+    const order = sortNumeric ? number(x) - number(y) : 0;
+    if (order !== 0 && !Number.isNaN(order)) return order;
+    if (x !== y) return x < y ? -1 : 1;
+    return a.path < b.path ? -1 : 1;
+  };
+  return sortReverse ? (a, b) => compare(b, a) : compare;
+}
+
+function number(text: string): number {
+  return Number.parseFloat(text);
+}
+
+/** What no datatype is called is decided from the bytes: a file's ending is no promise. */
+function known(datatypes: Datatypes, extension: string): string {
+  return extension === '' || datatypes.get(extension) === undefined ? 'auto' : extension;
+}

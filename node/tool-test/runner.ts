@@ -1,0 +1,433 @@
+/**
+ * Runs the `<tests>` of wrappers on a node that is there for them: uploads, submits and reads the outcome the way the API
+ * does, and compares. Tests of one wrapper run in their order, several wrappers at once; whoever waits, waits for events
+ * with a deadline.
+ */
+import { join } from 'node:path';
+import type { AccountView, CollectionRecord, DatasetRecord, JobRecord } from '../../protocol/account/records.js';
+import { contentOf, metadataOf } from '../../protocol/account/records.js';
+import type { BlobStore } from '../../protocol/blobs/blob.js';
+import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
+import { type Clock, startDeadline } from '../../protocol/runtime/clock.js';
+import { describeError } from '../../protocol/runtime/errors.js';
+import { toolContext } from '../datasets/tool-context.js';
+import { planToolRun } from '../datasets/tool-run.js';
+import { foundId } from '../jobs/found.js';
+import type { JobService } from '../jobs/job.js';
+import type { LoadedTool } from '../toolbox/loaded.js';
+import type { TestElement, TestOutputCollection, ToolTest } from '../toolbox/test-case.js';
+import type { Toolbox } from '../toolbox/tool.js';
+import { compareVersions } from '../toolbox/toolbox.js';
+import { checkAssertions } from './assertions.js';
+import { ProducedFile } from './produced.js';
+import type { JobFacts, TestResult, TestStatus } from './result.js';
+import { Staging, type StagingDeps, StagingFault } from './staging.js';
+import { TestData } from './test-data.js';
+import { planInputs, settle } from './test-inputs.js';
+import { nothing, type ProducedDataset, type Verdict, verifyDataset } from './verify.js';
+
+export interface ToolTestDeps extends StagingDeps {
+  jobs: Pick<JobService, 'submit' | 'submitFetch' | 'cancel' | 'onChange'>;
+  toolbox: Pick<Toolbox, 'expand' | 'plan'>;
+  blobs: Pick<BlobStore, 'path' | 'has' | 'read'>;
+  clock: Clock;
+}
+
+export interface ToolTestOptions {
+  account: string;
+  history: string;
+  /** For copies of test data on their way in. */
+  folder: string;
+  /** Wrappers whose tests run at the same time. */
+  parallel: number;
+  /** For every test; else its own `maxseconds`, else five minutes. */
+  timeoutMs: number | undefined;
+}
+
+export interface Candidate {
+  tool: LoadedTool;
+  /** What the user named: test-data beside it counts. */
+  root: string;
+  /** Of the tool's tests, those to run. */
+  tests: readonly ToolTest[];
+}
+
+export const TIMEOUT_MS = 5 * 60_000;
+/** From this profile a test may not name what is no parameter; older ones often do. */
+const STRICT_SINCE = '24.2';
+
+export class ToolTestRunner {
+  private readonly staging: Staging;
+
+  constructor(
+    private readonly deps: ToolTestDeps,
+    private readonly options: ToolTestOptions,
+  ) {
+    const { account, history, folder } = options;
+    this.staging = new Staging(deps, { account, history, folder: join(folder, 'staging') });
+  }
+
+  /** In the order of the wrappers; `onResult` as each ends. Rejects only when the signal aborts. */
+  async run(
+    candidates: readonly Candidate[],
+    onResult: (result: TestResult) => void,
+    signal: AbortSignal,
+  ): Promise<TestResult[]> {
+    const results: TestResult[][] = candidates.map(() => []);
+    let next = 0;
+    const worker = async () => {
+      while (next < candidates.length) {
+        const index = next++;
+        const candidate = candidates[index] as Candidate;
+        for (const test of candidate.tests) {
+          signal.throwIfAborted();
+          const result = await this.one(candidate, test, signal);
+          signal.throwIfAborted();
+          results[index]?.push(result);
+          onResult(result);
+        }
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: Math.max(1, this.options.parallel) }, worker));
+    } finally {
+      this.staging.close();
+    }
+    return results.flat();
+  }
+
+  private async one({ tool, root }: Candidate, test: ToolTest, signal: AbortSignal): Promise<TestResult> {
+    const { clock } = this.deps;
+    const startedAt = clock.monotonic();
+    const allowedMs = this.options.timeoutMs ?? (test.maxSeconds === undefined ? TIMEOUT_MS : test.maxSeconds * 1000);
+    const limit = startDeadline(clock, allowedMs, signal);
+    const base = { tool: tool.id, version: tool.version, file: tool.file, number: test.number };
+    let ran: Ran;
+    try {
+      ran = await this.attempt(tool, test, new TestData(tool.file, root), limit.signal);
+    } catch (error) {
+      const late = limit.signal.aborted && !signal.aborted;
+      ran =
+        error instanceof StagingFault && error.kind === 'not-run'
+          ? { ...nothing(), notRun: [error.message] }
+          : late
+            ? { problems: [`it did not end within ${allowedMs / 1000} s`], notRun: [] }
+            : { problems: [describeError(error)], notRun: [], broken: !(error instanceof StagingFault) };
+    } finally {
+      limit.cancel();
+    }
+    const seconds = (clock.monotonic() - startedAt) / 1000;
+    const { problems, notRun, inputs, job, broken } = ran;
+    const status = inverted(statusOf(problems, notRun, broken ?? false), test);
+    return {
+      ...base,
+      status: status.status,
+      seconds,
+      problems: status.problem === undefined ? problems : [status.problem],
+      notRun,
+      ...(inputs === undefined ? {} : { inputs }),
+      ...(job ? { job } : {}),
+    };
+  }
+
+  private async attempt(tool: LoadedTool, test: ToolTest, data: TestData, signal: AbortSignal): Promise<Ran> {
+    if (test.problems.length > 0) {
+      const problems = test.problems.map(
+        ({ line, message }) => `the test (line ${line}) cannot be understood: ${message}`,
+      );
+      return { problems, notRun: [], broken: true };
+    }
+    const planned = planInputs(tool.inputs, test.inputs);
+    if (planned.notRun.length > 0) return { ...nothing(), notRun: planned.notRun };
+    if (planned.unknown.length > 0 && compareVersions(tool.rules.profile, STRICT_SINCE) >= 0) {
+      return {
+        problems: [`it names no parameter of the tool: ${planned.unknown.join(', ')}`],
+        notRun: [],
+        broken: true,
+      };
+    }
+    const files = await Promise.all(planned.files.map((file) => this.staging.file(file, data, signal)));
+    const collections = await Promise.all(
+      planned.collections.map((collection) => this.staging.collection(collection, data, signal)),
+    );
+    const inputs = settle(planned.state, {
+      file: (index) => ({ src: 'hda', id: files[index] ?? '' }),
+      collection: (index) => ({ src: 'hdca', id: collections[index] ?? '' }),
+    }) as JsonObject;
+    const refused = (reason: string): Ran =>
+      test.expectFailure
+        ? { ...nothing(), inputs }
+        : { problems: [`the tool refused the inputs: ${reason}`], notRun: [], inputs };
+    const view = await this.staging.view();
+    let submitted: Awaited<ReturnType<JobService['submit']>>;
+    try {
+      const plan = planToolRun(this.deps.toolbox, tool, inputs, toolContext(view, this.options.history));
+      if ('errors' in plan) {
+        return refused(
+          Object.entries(plan.errors)
+            .map(([name, reason]) => `${name}: ${reason}`)
+            .join(' '),
+        );
+      }
+      submitted = await this.deps.jobs.submit(this.options.account, plan.submissions);
+    } catch (error) {
+      return refused(describeError(error));
+    }
+    try {
+      await Promise.all(submitted.map(({ job }) => this.staging.whenEnded(job, signal)));
+    } catch (error) {
+      const cancelling = submitted.map(({ job }) =>
+        this.deps.jobs.cancel(this.options.account, job, 'the test is over'),
+      );
+      await Promise.allSettled(cancelling);
+      throw error;
+    }
+    return {
+      ...(await this.verify(
+        test,
+        submitted.map(({ job }) => job),
+        data,
+        signal,
+      )),
+      inputs,
+    };
+  }
+
+  private async verify(test: ToolTest, jobs: readonly string[], data: TestData, signal: AbortSignal): Promise<Ran> {
+    const view = await this.staging.view();
+    const records = jobs.flatMap((id) => view.get('job', id) ?? []);
+    const [first] = records;
+    if (first === undefined) return { problems: ['nothing was submitted'], notRun: [], broken: true };
+    const facts = await this.factsOf(records.find(({ outcome }) => outcome?.state !== 'ok') ?? first);
+    const ran: Ran = { ...nothing(), job: facts };
+    this.verifyEnd(test, records, facts, ran);
+    this.verifyTexts(test, facts, first.outcome?.toolVersion, ran);
+    // What a failed job left is looked at only when it was meant to fail.
+    if (ran.problems.length > 0 && !test.expectFailure) return ran;
+    const outputs = new JobOutputs(view, first, this.deps.blobs);
+    if (test.expectNumOutputs !== undefined && test.expectNumOutputs !== outputs.count) {
+      ran.problems.push(`${outputs.count} outputs came out, ${test.expectNumOutputs} were expected (${outputs.names})`);
+    }
+    const context = { data, signal };
+    for (const expected of test.outputs) {
+      const produced = outputs.dataset(expected.name);
+      if (produced === undefined) {
+        ran.problems.push(`there is no output ${expected.name}; there are: ${outputs.names}`);
+        continue;
+      }
+      add(ran, await verifyDataset(expected.name, expected, produced, context));
+      const { discovered, count } = expected;
+      const found = outputs.discoveredCount(expected.name);
+      if (count !== undefined && count !== found) {
+        ran.problems.push(`${expected.name}: ${found} datasets were discovered, not ${count}`);
+      }
+      for (const one of discovered) {
+        const what = `${expected.name} → ${one.designation}`;
+        const dataset = outputs.discovered(expected.name, one.designation);
+        if (dataset === undefined) ran.problems.push(`${what}: it was not discovered`);
+        else add(ran, await verifyDataset(what, one, dataset, context));
+      }
+    }
+    for (const expected of test.collections) await this.verifyCollection(expected, outputs, context, ran);
+    return ran;
+  }
+
+  private verifyEnd(test: ToolTest, records: readonly JobRecord[], facts: JobFacts, ran: Ran): void {
+    const failed = records.filter(({ outcome }) => outcome?.state !== 'ok');
+    const message = records.map(({ outcome }) => outcome?.message).find((one) => one !== undefined && one !== '');
+    if (failed.length > 0 && !test.expectFailure) {
+      ran.problems.push(
+        `the job ended as "${facts.state}" (exit code ${facts.exitCode ?? 'none'})${message ? `: ${message}` : ''}`,
+      );
+    }
+    if (failed.length === 0 && test.expectFailure) ran.problems.push('the job was expected to fail, and did not');
+    if (test.expectExitCode !== undefined && test.expectExitCode !== facts.exitCode) {
+      ran.problems.push(`the exit code is ${facts.exitCode ?? 'none'}, not ${test.expectExitCode}`);
+    }
+  }
+
+  private verifyTexts(test: ToolTest, facts: JobFacts, toolVersion: string | undefined, ran: Ran): void {
+    const texts = [
+      ['the command', test.command, facts.commandLine],
+      ['standard output', test.stdout, facts.stdout],
+      ['standard error', test.stderr, facts.stderr],
+      ['the version', test.commandVersion, toolVersion],
+    ] as const;
+    for (const [what, assertions, text] of texts) {
+      if (!assertions) continue;
+      if (text === undefined) {
+        ran.notRun.push(`${what}: the job did not record it`);
+        continue;
+      }
+      const { problems, notRun } = checkAssertions(new ProducedFile(Buffer.from(text), what), assertions);
+      ran.problems.push(...problems.map((one) => `${what}: ${one}`));
+      ran.notRun.push(...notRun.map((one) => `${what}: ${one}`));
+    }
+  }
+
+  private async verifyCollection(
+    expected: TestOutputCollection,
+    outputs: JobOutputs,
+    context: { data: TestData; signal: AbortSignal },
+    ran: Ran,
+  ): Promise<void> {
+    const { name, type, count, elements } = expected;
+    const collection = outputs.collection(name);
+    if (collection === undefined) {
+      ran.problems.push(`there is no output collection ${name}; there are: ${outputs.names}`);
+      return;
+    }
+    if (type !== undefined && type !== collection.collectionType) {
+      ran.problems.push(`${name}: it is a ${collection.collectionType}, not a ${type}`);
+    }
+    const found = outputs.elementsOf(collection);
+    if (count !== undefined && found.size !== count) {
+      ran.problems.push(`${name}: ${found.size} elements came out, not ${count} (${[...found.keys()].join(', ')})`);
+    }
+    await this.verifyElements(name, elements, collection, outputs, context, ran);
+  }
+
+  private async verifyElements(
+    what: string,
+    expected: readonly TestElement[],
+    collection: CollectionRecord,
+    outputs: JobOutputs,
+    context: { data: TestData; signal: AbortSignal },
+    ran: Ran,
+  ): Promise<void> {
+    const found = outputs.elementsOf(collection);
+    for (const element of expected) {
+      const here = `${what} → ${element.identifier}`;
+      const one = found.get(element.identifier);
+      if (one === undefined) {
+        ran.problems.push(`${here}: there is no such element; there are: ${[...found.keys()].join(', ') || 'none'}`);
+      } else if ('inner' in one) {
+        if (element.count !== undefined && outputs.elementsOf(one.inner).size !== element.count) {
+          ran.problems.push(`${here}: ${outputs.elementsOf(one.inner).size} elements came out, not ${element.count}`);
+        }
+        await this.verifyElements(here, element.elements, one.inner, outputs, context, ran);
+      } else if (element.elements.length > 0) {
+        ran.problems.push(`${here}: it is a dataset, not a collection`);
+      } else {
+        add(ran, await verifyDataset(here, element, one.dataset, context));
+      }
+    }
+  }
+
+  private async factsOf(job: JobRecord): Promise<JobFacts> {
+    const { outcome } = job;
+    return {
+      id: job.id,
+      state: outcome?.state ?? 'new',
+      exitCode: outcome?.exitCode ?? null,
+      commandLine: outcome?.commandLine ?? '',
+      stdout: await this.textOf(outcome?.stdoutBlob, outcome?.stdout ?? ''),
+      stderr: await this.textOf(outcome?.stderrBlob, outcome?.stderr ?? ''),
+    };
+  }
+
+  private async textOf(blob: string | undefined, head: string): Promise<string> {
+    if (blob === undefined || !this.deps.blobs.has(blob)) return head;
+    return new ProducedFile(this.deps.blobs.path(blob), 'log').text;
+  }
+}
+
+interface Ran extends Verdict {
+  inputs?: JsonValue;
+  job?: JobFacts;
+  /** It could not be carried out, as opposed to: what came out is wrong. */
+  broken?: boolean;
+}
+
+/** What a job made, by the names that tests use. */
+class JobOutputs {
+  constructor(
+    private readonly view: AccountView,
+    private readonly job: JobRecord,
+    private readonly blobs: Pick<BlobStore, 'path' | 'has'>,
+  ) {}
+
+  /** As users count: a collection is one. */
+  get count(): number {
+    return this.own.length + Object.keys(this.job.outputCollections ?? {}).length;
+  }
+
+  get names(): string {
+    return [...this.own, ...Object.keys(this.job.outputCollections ?? {})].join(', ') || 'none';
+  }
+
+  dataset(name: string): ProducedDataset | undefined {
+    const record = this.view.get('dataset', this.job.outputs[name] ?? '');
+    return record && this.produced(record);
+  }
+
+  collection(name: string): CollectionRecord | undefined {
+    return this.view.get('collection', this.job.outputCollections?.[name] ?? '');
+  }
+
+  discovered(output: string, designation: string): ProducedDataset | undefined {
+    const record = this.view.get('dataset', foundId(this.job.id, `${output}/${designation}`));
+    return record && this.produced(record);
+  }
+
+  discoveredCount(output: string): number {
+    const own = this.view.get('dataset', this.job.outputs[output] ?? '');
+    const all = this.view.items(this.job.history).datasets;
+    return all.filter(({ job, id, output: declared }) => job === this.job.id && id !== own?.id && !declared).length;
+  }
+
+  elementsOf(collection: CollectionRecord): Map<string, { dataset: ProducedDataset } | { inner: CollectionRecord }> {
+    const elements = new Map<string, { dataset: ProducedDataset } | { inner: CollectionRecord }>();
+    for (const { identifier, kind, id } of collection.elements) {
+      const inner = kind === 'collection' ? this.view.get('collection', id) : undefined;
+      const dataset = kind === 'dataset' ? this.view.get('dataset', id) : undefined;
+      if (inner) elements.set(identifier, { inner });
+      else if (dataset) elements.set(identifier, { dataset: this.produced(dataset) });
+    }
+    return elements;
+  }
+
+  private get own(): string[] {
+    return Object.keys(this.job.outputs).filter((name) => !name.includes('|__part__|'));
+  }
+
+  private produced(record: DatasetRecord): ProducedDataset {
+    const content = contentOf(this.view, record);
+    const path = (blob: string | undefined) =>
+      blob !== undefined && this.blobs.has(blob) ? this.blobs.path(blob) : undefined;
+    const files = content?.files ?? [];
+    return {
+      name: record.name,
+      extension: content?.extension ?? record.extension,
+      path: path(files.find(({ role }) => role === 'primary')?.blob),
+      state: content?.state ?? 'new',
+      info: content?.info ?? record.info ?? '',
+      metadata: metadataOf(content, record),
+      genomeBuild: record.genomeBuild ?? '?',
+      tags: record.tags ?? [],
+      extraFiles: new Map(
+        files.flatMap((file): [string, string][] => {
+          const found = file.role === 'extra' ? path(file.blob) : undefined;
+          return found === undefined ? [] : [[file.path, found]];
+        }),
+      ),
+    };
+  }
+}
+
+function add(ran: Ran, { problems, notRun }: Verdict): void {
+  ran.problems.push(...problems);
+  ran.notRun.push(...notRun);
+}
+
+function statusOf(problems: readonly string[], notRun: readonly string[], broken: boolean): TestStatus {
+  if (problems.length > 0) return broken ? 'error' : 'failure';
+  return notRun.length > 0 ? 'skip' : 'success';
+}
+
+/** `expect_test_failure`: a test of the test program itself. */
+function inverted(status: TestStatus, { expectTestFailure }: ToolTest): { status: TestStatus; problem?: string } {
+  if (!expectTestFailure || status === 'skip') return { status };
+  if (status === 'success') return { status: 'failure', problem: 'the test was expected to fail, and passed' };
+  return { status: 'success' };
+}
