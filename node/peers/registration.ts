@@ -1,7 +1,6 @@
 /**
  * The stream to the coordinator: hello once, a digest each second and when there is news, and whatever the coordinator must
- * tell at once. When
- * it breaks, it is built again with growing pauses; nothing that matters travels on it alone.
+ * tell at once. When it breaks, it is built again with growing pauses; nothing that matters travels on it alone.
  *
  * connecting → registered → connecting …; a refusal is kept and shown, and tried again slowly, because most of them
  * (clock off, newer version needed) end by what an operator does elsewhere.
