@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import type { Coordinator } from '../coordinator/coordinator.js';
+import type { OpenInvitation } from '../coordinator/invitations.js';
 import {
   COORDINATOR_ENVIRONMENT_PREFIX,
   COORDINATOR_OPTIONS,
@@ -21,7 +22,16 @@ import { check, sentenceOf } from '../protocol/runtime/schema-words.js';
 import { refuseDamaged } from '../protocol/runtime/store.js';
 import { loadNodeKey } from '../protocol/trust/identity.js';
 import { initFolder, KEY_FILES } from '../protocol/trust/init-folder.js';
-import { type CommonFlags, dataFlags, oneLineErrors, printResult, readOptions, renderOptions } from './options.js';
+import { invitationTable } from './invitation-table.js';
+import {
+  type CommonFlags,
+  commandName,
+  dataFlags,
+  oneLineErrors,
+  printResult,
+  readOptions,
+  renderOptions,
+} from './options.js';
 import { peerTable } from './peer-table.js';
 import { type Running, runCommand, runUntilStopped } from './run.js';
 
@@ -35,7 +45,7 @@ const commandErrors = defineErrors('coordinator-command', {
   'bad-arguments': { kind: 'bad-request', say: 'The command was called wrongly: {reason}.', mend: 'See --help.' },
   'bad-lifetime': {
     kind: 'bad-request',
-    say: '"{text}" is not a length of time.',
+    say: '"{text}" is not a length of time between a second and ten years.',
     mend: 'For example 7d, 12h or 30m.',
   },
   unreadable: { kind: 'bad-request', say: '{file} cannot be read: {reason}.', mend: 'Check the path.' },
@@ -70,7 +80,7 @@ dataFlags(program.command('init'))
       const made = await init(folder, flags, overrides);
       printResult(flags, { folder, peerId: made.peerId, config: made.configFile }, () => [
         `A new coordinator is in ${folder}. Its options are in ${made.configFile}.`,
-        'Next: galaxy-coordinator start',
+        `Next: ${commandName('galaxy-coordinator')} start --data ${folder}`,
       ]);
       return 0;
     }, flags),
@@ -111,6 +121,29 @@ dataFlags(program.command('invite'))
           `Give this line to ${flags.name}. It works once, until ${new Date(made.expiresAt).toISOString()}:\n  galaxy-node join 'LINE'\n`,
         );
       }
+      return 0;
+    }, flags),
+  );
+
+dataFlags(program.command('invitations'))
+  .description('The invitations that were made: for whom, until when, and which were used.')
+  .addHelpText('after', '\nExample:\n  $ galaxy-coordinator invitations\n')
+  .action((flags: CommonFlags) =>
+    runCommand(async () => {
+      const { invitations } = (await ask(flags, 'invitations', {})) as { invitations: OpenInvitation[] };
+      printResult(flags, { invitations }, () => invitationTable(invitations, Date.now()));
+      return 0;
+    }, flags),
+  );
+
+dataFlags(program.command('withdraw'))
+  .description('Take an invitation back that nobody has used yet.')
+  .argument('<id>', 'as `galaxy-coordinator invitations` prints it')
+  .addHelpText('after', '\nExample:\n  $ galaxy-coordinator withdraw 3fa91c02\n')
+  .action((id: string, flags: CommonFlags) =>
+    runCommand(async () => {
+      const gone = (await ask(flags, 'withdraw', { id })) as OpenInvitation;
+      printResult(flags, gone, () => [`The invitation for ${gone.name} is void.`]);
       return 0;
     }, flags),
   );
@@ -156,7 +189,10 @@ dataFlags(program.command('revoke'))
     }, flags),
   );
 
-const receipt = program.command('receipt').description('Receipts of drained nodes.');
+const receipt = program
+  .command('receipt')
+  .description('Receipts of drained nodes.')
+  .addHelpText('after', '\nExample:\n  $ galaxy-coordinator receipt verify uppsala.receipt\n');
 receipt
   .command('verify')
   .description('Check a receipt: who signed it, and what it says.')
@@ -175,7 +211,10 @@ receipt
     }, flags),
   );
 
-const config = program.command('config').description('The configuration.');
+const config = program
+  .command('config')
+  .description('The configuration.')
+  .addHelpText('after', '\nExample:\n  $ galaxy-coordinator config show\n');
 dataFlags(config.command('show'))
   .description('Every option with its value and documentation, as YAML.')
   .addHelpText('after', '\nExample:\n  $ galaxy-coordinator config show\n')
@@ -212,7 +251,9 @@ async function start(options: CoordinatorOptions, folder: DataFolder, flags: Com
     });
     const control = new ControlServer(
       { folder, log },
-      handlers(coordinator, () => setTimeout(finish, 50)),
+      handlers(coordinator, () => {
+        setTimeout(finish, 50);
+      }),
     );
     await coordinator.start();
     await control.start();
@@ -245,11 +286,20 @@ async function start(options: CoordinatorOptions, folder: DataFolder, flags: Com
 }
 
 const inviteArgs = z.object({
-  name: z.string().trim().min(1, 'the name is empty').max(200, 'the name is longer than 200 characters'),
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .regex(/^\P{Cc}*$/u, 'must not hold control characters'),
   at: z.string().nullable(),
   days: z.number().positive().nullable(),
 });
-const revokeArgs = z.object({ who: z.string(), reason: z.string() });
+const revokeArgs = z.object({
+  who: z.string().min(1).max(200),
+  reason: z.string().trim().min(1).max(500),
+});
+const withdrawArgs = z.object({ id: z.string().max(64) });
 
 function handlers(coordinator: Coordinator, finish: () => void): Record<string, ControlHandler> {
   return {
@@ -257,13 +307,17 @@ function handlers(coordinator: Coordinator, finish: () => void): Record<string, 
       const { name, at, days } = parse(inviteArgs, args);
       return coordinator.invite({ name, ...(at === null ? {} : { at }), ...(days === null ? {} : { days }) });
     },
+    invitations: async () => ({ invitations: await coordinator.invitations() }),
+    withdraw: async (args) => ({ ...(await coordinator.withdraw(parse(withdrawArgs, args).id)) }),
     peers: async ({ all }) => coordinator.peers(all === true),
-    status: async () => coordinator.status(),
     revoke: async (args) => {
       const { who, reason } = parse(revokeArgs, args);
       return coordinator.revoke(who, reason);
     },
-    stop: async () => finish(),
+    stop: async () => {
+      finish();
+      return {};
+    },
   };
 }
 
@@ -283,12 +337,15 @@ function init(folder: string, flags: CommonFlags, overrides: Record<string, unkn
   return initFolder('coordinator', folder, config, new Date());
 }
 
-/** `7d`, `12h`, `30m` or `90s` in days. */
+const PER_DAY = { d: 1, h: 24, m: 1440, s: 86_400 } as const;
+const LIFETIME_DAYS_MAX = 3650;
+
+/** `7d`, `12h`, `30m` or `90s` in days. Error: `coordinator-command/bad-lifetime`. */
 function daysOf(text: string): number {
   const match = /^(\d+(?:\.\d+)?)([dhms])$/.exec(text.trim());
-  if (match === null || Number(match[1]) === 0) throw commandErrors('bad-lifetime', { text });
-  const perDay = { d: 1, h: 24, m: 1440, s: 86_400 }[match[2] as 'd' | 'h' | 'm' | 's'];
-  return Number(match[1]) / perDay;
+  const days = match === null ? 0 : Number(match[1]) / PER_DAY[match[2] as keyof typeof PER_DAY];
+  if (days * 86_400 < 1 || days > LIFETIME_DAYS_MAX) throw commandErrors('bad-lifetime', { text });
+  return days;
 }
 
 await program.parseAsync();

@@ -1,6 +1,6 @@
 /** What both programs' commands share: where the data is, how options reach them, how a result is printed. */
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
   environmentName,
@@ -77,7 +77,7 @@ export function readOptions<T extends OptionSpecs>(
     ...(configFile === undefined ? {} : { file: configFile }),
     environment: process.env,
     environmentPrefix: source.prefix,
-    flags: { ...setFlags(source, flags), ...flags.overrides, dataFolder: flags.data },
+    flags: { ...setFlags(source, flags), ...given(flags.overrides), ...given({ dataFolder: flags.data }) },
   });
   return { options, folder: resolve(String(options.dataFolder)), configFile };
 }
@@ -90,12 +90,12 @@ export function renderOptions<T extends OptionSpecs>(
   values?: OptionValues<T>,
 ): string {
   if (values) return renderConfig(source.specs, values);
-  const given: Record<string, unknown> = { ...setFlags(source, flags), ...overrides };
+  const said: Record<string, unknown> = { ...setFlags(source, flags), ...given(overrides) };
   const lines = ['# Remove the # before an option to change it. Restart the process afterwards.', ''];
   for (const [name, spec] of Object.entries(source.specs)) {
     if (name === 'dataFolder') continue;
     for (const line of spec.doc.split('\n')) lines.push(`# ${line}`);
-    const value = given[name];
+    const value = said[name];
     lines.push(
       value === undefined ? `# ${name}: ${JSON.stringify(spec.default)}` : `${name}: ${JSON.stringify(value)}`,
       '',
@@ -118,6 +118,11 @@ export function writeOption<T extends OptionSpecs>(
   return value;
 }
 
+/** A flag that was not given says nothing: what --set says stands. */
+function given(flags: Record<string, unknown> = {}): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+}
+
 function setFlags<T extends OptionSpecs>(source: OptionSource<T>, flags: CommonFlags): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const text of flags.set ?? []) {
@@ -137,6 +142,12 @@ function refuseSecret<T extends OptionSpecs>(source: OptionSource<T>, name: stri
     throw flagErrors('secret', { option: name, variable: environmentName(source.prefix, name) });
   }
   return spec;
+}
+
+/** How this program was called: from a clone it is not on the PATH. */
+export function commandName(program: string): string {
+  const script = process.argv[1] ?? program;
+  return script.endsWith('.js') ? `node ${relative(process.cwd(), script)}` : program;
 }
 
 export function printResult(flags: { json?: boolean }, result: object, text: () => string[]): void {

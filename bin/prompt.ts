@@ -9,6 +9,11 @@ const promptErrors = defineErrors('prompt', {
     say: 'There is no terminal to ask for the password.',
     mend: 'Use --password-stdin and pipe it in.',
   },
+  cancelled: {
+    kind: 'bad-request',
+    say: 'No password was given; nothing was changed.',
+    mend: 'Run the command again.',
+  },
   mismatch: { kind: 'bad-request', say: 'The two passwords differ.', mend: 'Run the command again.' },
   empty: { kind: 'bad-request', say: 'The password is empty.', mend: 'Run the command again.' },
 });
@@ -34,11 +39,16 @@ function hidden(question: string): Promise<string> {
   process.stderr.write(question);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reader = createInterface({ input: process.stdin, output: nowhere, terminal: true });
-  return new Promise((resolve) => {
-    reader.question('', (answer) => {
+  return new Promise((resolve, reject) => {
+    // The terminal is the reader's until then: Ctrl+C is a key to it and no signal.
+    const end = (settle: () => void) => {
+      reader.removeAllListeners('close');
       reader.close();
       process.stderr.write('\n');
-      resolve(answer);
-    });
+      settle();
+    };
+    reader.once('SIGINT', () => end(() => reject(promptErrors('cancelled'))));
+    reader.once('close', () => end(() => reject(promptErrors('cancelled'))));
+    reader.question('', (answer) => end(() => resolve(answer)));
   });
 }

@@ -13,11 +13,20 @@ export interface Running {
   done?: Promise<void>;
 }
 
+/** Whoever read the output has gone (`… | head`): there is nobody to tell anything more. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
 /** Runs a command to its end and exits with its code: 0, or 1 with one line on standard error. */
 export async function runCommand(
   command: () => Promise<number | undefined>,
   options: { json?: boolean } = {},
 ): Promise<never> {
+  endWithReader();
   try {
     process.exit((await command()) ?? 0);
   } catch (error) {

@@ -2,6 +2,7 @@
  * The coordinator, put together: each part is built once, here, in the order in which it starts; stopping is the reverse.
  * Read this first. Core parts know neither libp2p nor HTTP; the doors (peers/, http/, dashboard/) bring the world in.
  */
+import { parseCidr } from '../protocol/runtime/addresses.js';
 import { type Clock, systemClock } from '../protocol/runtime/clock.js';
 import type { DataFolder } from '../protocol/runtime/data-folder.js';
 import { createLibp2pHost } from '../protocol/runtime/libp2p-host.js';
@@ -25,10 +26,11 @@ import { Homes } from './homes.js';
 import { Gateway } from './http/gateway.js';
 import { HttpDoor } from './http/server.js';
 import { Invitations, type OpenInvitation } from './invitations.js';
-import { locate, openGeoDatabase, parseCidr, parseLocation, parseLocationTable } from './location.js';
+import { locate, openGeoDatabase, parseLocation, parseLocationTable } from './location.js';
 import { NAMESPACES } from './namespaces.js';
 import type { CoordinatorOptions } from './options.js';
 import { hasLeftLongAgo } from './peer.js';
+import type { Audience } from './peers/commands.js';
 import { serveDirectory } from './peers/directory.js';
 import { relayHeartbeats } from './peers/gossip.js';
 import { serveHandover } from './peers/handover.js';
@@ -75,6 +77,7 @@ export interface Coordinator {
   /** The line to paste. `at`: 'LAT,LON'. */
   invite(invitation: { name: string; at?: string; days?: number }): Promise<{ line: string; expiresAt: number }>;
   invitations(): Promise<OpenInvitation[]>;
+  withdraw(id: string): Promise<OpenInvitation>;
   /** Nodes that left long ago only when `all` is asked for. */
   peers(all?: boolean): PeerListing;
   /** By PeerId or name. Final. Errors: `coordinator/no-such-peer`, `coordinator/peer-ambiguous`. */
@@ -206,26 +209,26 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
     const places = new Places({ placesMax: options['gateway.streamsPerNodeMax'], waitingMax: WAITING_PER_NODE_MAX });
     const networkUrl = (): string =>
       options.publicUrl?.replace(/\/$/, '') ?? door.address ?? `http://${options.listen}`;
-    const listing = (all = false): PeerListing => ({
+    const listing = (audience: Audience, all = false): PeerListing => ({
       network,
       now: clock.now(),
       repository: repository.usage(),
       copies: options.copies,
-      ...rowsOf(all),
+      ...rowsOf(audience, all),
     });
-    const rowsOf = (all: boolean): Pick<PeerListing, 'peers' | 'leftBefore'> => {
+    const rowsOf = (audience: Audience, all: boolean): Pick<PeerListing, 'peers' | 'leftBefore'> => {
       const rows = registry.rows();
       const shown = all ? rows : rows.filter((row) => !hasLeftLongAgo(row, clock.now()));
       return {
         peers: shown.map((row) => ({
           ...row,
           accounts: directory.homes(row.peerId),
-          problem: registrations.problemOf(row.peerId),
+          problem: registrations.problemOf(row.peerId, audience),
         })),
         leftBefore: rows.length - shown.length,
       };
     };
-    const status = () => {
+    const status = (audience: Audience) => {
       const rows = registry.rows();
       return {
         network,
@@ -236,7 +239,7 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
         serving: rows.filter((row) => row.state === 'serving' && row.presence === 'alive').length,
         repository: repository.usage(),
         problems: rows
-          .map(({ peerId, name }) => ({ name, problem: registrations.problemOf(peerId) }))
+          .map(({ peerId, name }) => ({ name, problem: registrations.problemOf(peerId, audience) }))
           .filter(({ problem }) => problem !== null)
           .slice(0, PROBLEMS_MAX),
       };
@@ -256,8 +259,16 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
       { networkUrl, trustedProxies, streamsPerClientMax: options['gateway.streamsPerClientMax'] },
     );
     const door = new HttpDoor(
-      { gateway, sessions, registry, random, clock, status, pages: dashboardPages({ listing: () => listing() }) },
-      { listen: options.listen },
+      {
+        gateway,
+        sessions,
+        registry,
+        random,
+        clock,
+        status: () => status('public'),
+        pages: dashboardPages({ listing: () => listing('public') }),
+      },
+      { listen: options.listen, trustedProxies },
     );
     const registrations = new Registrations(
       { host, registry, members, directory, reachability, heads, signer: key, clock, log },
@@ -266,7 +277,6 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
         versionMin: NODE_VERSION_MIN,
         requireReachableUrl: options.requireReachableUrl,
         redialMs: options['liveness.redialMs'],
-        copies: options.copies,
         networkUrl,
       },
     );
@@ -321,7 +331,8 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
           lobby: lobby.addresses(),
         }),
       invitations: () => invitations.list(),
-      peers: listing,
+      withdraw: (id) => invitations.withdraw(id),
+      peers: (all) => listing('operator', all),
       async revoke(who, reason) {
         const { peerId, name } = registry.find(who).record;
         if (members.revocationOf(peerId) === undefined) {
@@ -331,7 +342,7 @@ export async function createCoordinator(options: CoordinatorOptions, deps: Coord
         }
         return { peerId, name };
       },
-      status,
+      status: () => status('operator'),
     };
   }
 }

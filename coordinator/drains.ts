@@ -109,6 +109,11 @@ export class Drains implements Part {
     await this.background.stop();
   }
 
+  /** What an announcement would meet now. */
+  terms(peer: string): { copies: number; domains: number } {
+    return { copies: this.options.copies, domains: this.domains(peer) };
+  }
+
   /** Errors: `handover/too-few-domains`, `handover/not-registered`. */
   announce(
     peer: string,
@@ -116,7 +121,7 @@ export class Drains implements Part {
   ): Promise<{ copies: number; domains: number; accounts: number }> {
     return this.inTurn(peer, async () => {
       const copies = Math.min(acceptCopies ?? this.options.copies, this.options.copies);
-      const domains = new Set(this.holders(peer).map(({ domain }) => domain)).size;
+      const domains = this.domains(peer);
       if (domains < copies) throw handoverErrors('too-few-domains', { domains, copies });
       const { record } = this.deps.registry.find(peer);
       if (record.state === 'joined') throw handoverErrors('not-registered');
@@ -135,6 +140,10 @@ export class Drains implements Part {
       }
       return { copies, domains, accounts: this.deps.directory.homes(peer) };
     });
+  }
+
+  private domains(leaver: string): number {
+    return new Set(this.holders(leaver).map(({ domain }) => domain)).size;
   }
 
   async cancel(peer: string): Promise<void> {

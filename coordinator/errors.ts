@@ -7,11 +7,6 @@ export const coordinatorErrors = defineErrors('coordinator', {
     say: 'The location "{text}" is not a pair LAT,LON: {reason}.',
     mend: 'Write for example 59.86,17.64.',
   },
-  'bad-cidr': {
-    kind: 'bad-request',
-    say: '"{text}" is not an address range: {reason}.',
-    mend: 'Write for example 192.0.2.0/24 or 2001:db8::/32.',
-  },
   'no-geo-database': {
     kind: 'bad-request',
     say: 'The location database {file} cannot be read: {reason}.',
@@ -36,6 +31,16 @@ export const coordinatorErrors = defineErrors('coordinator', {
     kind: 'bad-request',
     say: 'Several members are called "{peer}".',
     mend: 'Name one by its PeerId.',
+  },
+  'unknown-invitation': {
+    kind: 'not-found',
+    say: 'There is no invitation {id}.',
+    mend: 'See `galaxy-coordinator invitations`.',
+  },
+  'invitation-used': {
+    kind: 'conflict',
+    say: 'The invitation for {name} was used: it cannot be withdrawn.',
+    mend: 'To shut that node out: `galaxy-coordinator revoke`.',
   },
   'reserved-name': {
     kind: 'bad-request',
@@ -90,6 +95,11 @@ export const gatewayErrors = defineErrors('gateway', {
     kind: 'unauthenticated',
     say: 'The sign-in link is not valid any more.',
     mend: 'Sign in again.',
+  },
+  'too-many-sign-ins': {
+    kind: 'unavailable',
+    say: 'Too many people are signing in at this moment.',
+    mend: 'Sign in again in a minute.',
   },
   'other-browser': {
     kind: 'forbidden',

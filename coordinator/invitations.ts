@@ -13,7 +13,7 @@ import type { Cancel, Clock } from '../protocol/runtime/clock.js';
 import type { Part } from '../protocol/runtime/lifecycle.js';
 import { type Random, randomHex } from '../protocol/runtime/random.js';
 import { readJson, type Store, type StoreOp } from '../protocol/runtime/store.js';
-import { issueCredential, REPOSITORY_DOMAIN } from '../protocol/trust/credential.js';
+import { CREDENTIAL_GRACE_MS, issueCredential, REPOSITORY_DOMAIN } from '../protocol/trust/credential.js';
 import type { Signer } from '../protocol/trust/identity.js';
 import { issueInvitation, secretHash } from '../protocol/trust/invitation.js';
 import type { MemberList } from '../protocol/trust/members.js';
@@ -119,7 +119,7 @@ export class Invitations implements Part {
   }
 
   /**
-   * Errors: `join/unknown-invitation`, `join/used-invitation`, `join/expired-invitation`, `join/revoked`,
+   * Errors: `join/unknown-invitation`, `join/used-invitation`, `join/expired-invitation`, `join/already-member`, `join/revoked`,
    * `coordinator/numbers-exhausted`.
    */
   async redeem(secret: string, peerId: string): Promise<Redeemed> {
@@ -138,6 +138,11 @@ export class Invitations implements Part {
       }
       const now = this.deps.clock.now();
       if (now >= found.expiresAt) throw joinErrors('expired-invitation');
+      // A member's name is what other institutions' rules and receipts go by. One whose credential is beyond renewal begins anew.
+      const member = this.deps.members.get(peerId)?.credential;
+      if (member !== undefined && now < member.expiresAt + CREDENTIAL_GRACE_MS) {
+        throw joinErrors('already-member', { name: member.name });
+      }
       const { number: nodeNumber, op } = this.deps.counters.nextNodeNumber();
       const { token } = issueCredential(
         this.deps.signer,
@@ -156,13 +161,32 @@ export class Invitations implements Part {
     });
   }
 
+  /** Takes one back that nobody has used. Errors: `coordinator/unknown-invitation`, `coordinator/invitation-used`. */
+  async withdraw(id: string): Promise<OpenInvitation> {
+    const known = (await this.all()).find(({ open }) => open.id === id);
+    if (known === undefined) throw coordinatorErrors('unknown-invitation', { id });
+    return this.locks.hold([known.key], async () => {
+      const found = await this.read(known.key);
+      if (found === undefined) throw coordinatorErrors('unknown-invitation', { id });
+      if (found.used !== undefined) throw coordinatorErrors('invitation-used', { name: found.name });
+      await this.deps.store.commit([{ ns: NAMESPACES.invitations, key: known.key, delete: true }]);
+      return known.open;
+    });
+  }
+
+  /** Oldest first. */
   async list(): Promise<OpenInvitation[]> {
-    const list: OpenInvitation[] = [];
+    return (await this.all()).map(({ open }) => open).sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  private async all(): Promise<{ key: string; open: OpenInvitation }[]> {
+    const all: { key: string; open: OpenInvitation }[] = [];
     for await (const [key, value] of this.deps.store.iterate(NAMESPACES.invitations)) {
       const { name, createdAt, expiresAt, used } = stored.parse(readJson(value));
-      list.push({ id: key.slice(0, 8), name, createdAt, expiresAt, ...(used ? { usedBy: used.peerId } : {}) });
+      const open = { id: key.slice(0, 8), name, createdAt, expiresAt, ...(used ? { usedBy: used.peerId } : {}) };
+      all.push({ key, open });
     }
-    return list.sort((a, b) => a.createdAt - b.createdAt);
+    return all;
   }
 
   /** Forgets what was used or has expired long ago; how many are left. */

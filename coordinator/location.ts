@@ -4,6 +4,7 @@
  * visitor's address and put a stranger between a user and her node.
  */
 import * as maxmind from 'maxmind';
+import { type Cidr, contains, parseAddress, parseCidr } from '../protocol/runtime/addresses.js';
 import { describeError } from '../protocol/runtime/errors.js';
 import { coordinatorErrors } from './errors.js';
 
@@ -11,15 +12,6 @@ import { coordinatorErrors } from './errors.js';
 export interface LatLon {
   lat: number;
   lon: number;
-}
-
-export interface IpAddress {
-  bits: 32 | 128;
-  value: bigint;
-}
-
-export interface Cidr extends IpAddress {
-  prefix: number;
 }
 
 export interface LocationRule {
@@ -51,42 +43,6 @@ export function parseLocation(text: string): LatLon {
   return { lat, lon };
 }
 
-/** IPv4, IPv6, IPv4 inside IPv6 (taken as the IPv4 it is), with or without a zone. Undefined: not an address. */
-export function parseAddress(text: string): IpAddress | undefined {
-  if (text.length > 64) return undefined;
-  const bare = (text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text).split('%')[0] as string;
-  if (!bare.includes(':')) {
-    const value = parseIpv4(bare);
-    return value === undefined ? undefined : { bits: 32, value };
-  }
-  const value = parseIpv6(bare);
-  if (value === undefined) return undefined;
-  return value >> 32n === 0xffffn ? { bits: 32, value: value & 0xffffffffn } : { bits: 128, value };
-}
-
-/** 'ADDRESS/PREFIX', or one address. Error: `coordinator/bad-cidr`. */
-export function parseCidr(text: string): Cidr {
-  const [addressText, prefixText, ...more] = text.split('/');
-  const address = parseAddress(addressText ?? '');
-  if (address === undefined || more.length > 0) {
-    throw coordinatorErrors('bad-cidr', { text, reason: 'it does not begin with an IPv4 or IPv6 address' });
-  }
-  if (prefixText === undefined) return { ...address, prefix: address.bits };
-  const written = /^\d{1,3}$/.test(prefixText) ? Number(prefixText) : Number.NaN;
-  // A mapped range (::ffff:192.0.2.0/120) counts its prefix from the IPv6 address.
-  const prefix = addressText?.includes(':') && address.bits === 32 ? written - 96 : written;
-  if (Number.isNaN(prefix) || prefix < 0 || prefix > address.bits) {
-    throw coordinatorErrors('bad-cidr', { text, reason: `the prefix is a number from 0 to ${address.bits}` });
-  }
-  return { ...address, prefix };
-}
-
-export function contains(cidr: Cidr, address: IpAddress): boolean {
-  if (cidr.bits !== address.bits) return false;
-  const shift = BigInt(cidr.bits - cidr.prefix);
-  return cidr.value >> shift === address.value >> shift;
-}
-
 export function parseLocationTable(table: Record<string, string>): LocationRule[] {
   return Object.entries(table).map(([text, location]) => ({
     cidr: parseCidr(text),
@@ -107,35 +63,6 @@ export function locate(address: string, rules: readonly LocationRule[], database
   const found = database?.find(address);
   if (found !== undefined) return { location: found, reason: 'the location database' };
   return { location: undefined, reason: database ? 'unknown to the location database' : 'no location database' };
-}
-
-/**
- * The visitor's own address. Each proxy appends the address it was called from, so the list is read from the right and
- * the first one that is no trusted proxy counts; everything left of it is only what somebody claimed.
- */
-export function clientAddress(remote: string, forwardedFor: string | undefined, trusted: readonly Cidr[]): string {
-  const isTrusted = (text: string): boolean => {
-    const address = parseAddress(text);
-    return address !== undefined && trusted.some((cidr) => contains(cidr, address));
-  };
-  if (forwardedFor === undefined || !isTrusted(remote)) return remote;
-  const hops = forwardedFor.split(',').map((hop) => hop.trim());
-  let nearest = remote;
-  for (let index = hops.length - 1; index >= 0; index--) {
-    const hop = hops[index] as string;
-    if (parseAddress(hop) === undefined) return nearest;
-    nearest = hop;
-    if (!isTrusted(hop)) return hop;
-  }
-  return nearest;
-}
-
-/** Loopback by name or number: what counts as "this machine" where plain http is allowed. */
-export function isLoopbackHost(host: string): boolean {
-  if (host === 'localhost' || host.endsWith('.localhost')) return true;
-  const address = parseAddress(host);
-  if (address === undefined) return false;
-  return address.bits === 32 ? address.value >> 24n === 127n : address.value === 1n;
 }
 
 interface CityRecord {
@@ -161,42 +88,4 @@ export async function openGeoDatabase(file: string): Promise<GeoDatabase> {
   } catch (error) {
     throw coordinatorErrors('no-geo-database', { file, reason: describeError(error) }, { cause: error });
   }
-}
-
-function parseIpv4(text: string): bigint | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
-  let value = 0n;
-  for (const part of parts) {
-    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    value = (value << 8n) | BigInt(part);
-  }
-  return value;
-}
-
-function parseIpv6(text: string): bigint | undefined {
-  const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const head = groups(halves[0] as string, halves.length === 1);
-  const tail = halves.length === 2 ? groups(halves[1] as string, true) : [];
-  if (head === undefined || tail === undefined) return undefined;
-  const gap = 8 - head.length - tail.length;
-  if (halves.length === 1 ? gap !== 0 : gap < 1) return undefined;
-  return [...head, ...Array<number>(gap).fill(0), ...tail].reduce((sum, group) => (sum << 16n) | BigInt(group), 0n);
-}
-
-/** The 16-bit groups of one side of '::'; an IPv4 address may end the last side. */
-function groups(text: string, last: boolean): number[] | undefined {
-  if (text === '') return [];
-  const parts = text.split(':');
-  const found: number[] = [];
-  for (const [index, part] of parts.entries()) {
-    if (last && index === parts.length - 1 && part.includes('.')) {
-      const inner = parseIpv4(part);
-      if (inner === undefined) return undefined;
-      found.push(Number(inner >> 16n), Number(inner & 0xffffn));
-    } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) found.push(Number.parseInt(part, 16));
-    else return undefined;
-  }
-  return found;
 }

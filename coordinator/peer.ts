@@ -123,6 +123,29 @@ export function assertExit(from: PeerState, to: PeerState): void {
   if (!EXITS[from].includes(to)) throw new Error(`a peer cannot go from ${from} to ${to}`);
 }
 
+/** Without what a receipt said of a state that is over. */
+export function inState(record: PeerRecord, to: PeerState): PeerRecord {
+  const { state: from } = record;
+  if (from === to) return record;
+  assertExit(from, to);
+  const over = to === 'joining' || from === 'drained' ? { receipt: undefined, leftAt: undefined } : {};
+  return { ...record, state: to, ...over };
+}
+
+/** After an admitted registration. Only the same start goes on as what it was. */
+export function registeredRecord(before: PeerRecord, hello: Hello, resumed: boolean): PeerRecord {
+  const { boot, bootNonce, storeId, version, publicUrl, capacityBytes } = hello;
+  const goesOn = resumed && before.state !== 'joined';
+  return {
+    ...(goesOn ? before : inState(before, 'joining')),
+    last: { boot, bootNonce, storeId },
+    version,
+    publicUrl,
+    capacityBytes,
+    addresses: [...hello.addresses],
+  };
+}
+
 export function newRecord(peerId: string, now: number): PeerRecord {
   return {
     peerId,

@@ -16,12 +16,14 @@ import {
   assertExit,
   EXITS,
   type Hello,
+  inState,
   newRecord,
   type Peer,
   type PeerLoad,
   type PeerRecord,
   type PeerRow,
   type PeerState,
+  registeredRecord,
   rowOf,
   storedPeer,
   type UrlCheck,
@@ -143,19 +145,17 @@ export class Registry {
   /** An admitted registration; on disk before the peer is welcomed, or its boot number could be used twice. */
   async admitted(peerId: string, hello: Hello, resumed: boolean): Promise<void> {
     const entry = this.required(peerId);
-    const { boot, bootNonce, storeId, version, publicUrl, capacityBytes } = hello;
-    const record: PeerRecord = {
-      ...entry.record,
-      last: { boot, bootNonce, storeId },
-      version,
-      publicUrl,
-      capacityBytes,
-      addresses: [...hello.addresses],
-    };
-    if (record.publicUrl !== entry.record.publicUrl) entry.url = unchecked(record.publicUrl);
-    await this.deps.store.commit([this.op(record)]);
-    entry.record = { ...record, state: entry.record.state };
-    if (!resumed || entry.record.state === 'joined') this.transition(entry, 'joining');
+    let before: PeerRecord;
+    let record: PeerRecord;
+    do {
+      before = entry.record;
+      record = registeredRecord(before, hello, resumed);
+      // The new start and its state in one write: the start alone would be taken for one whose state was decided already.
+      await this.deps.store.commit([this.op(record)]);
+      // What changed meanwhile, a revocation say, was written after this: once more, on top of it.
+    } while (entry.record !== before);
+    if (record.publicUrl !== before.publicUrl) entry.url = unchecked(record.publicUrl);
+    this.become(entry, record);
     entry.heard = { open: true, lastHeardMs: this.deps.clock.now() };
     if (!resumed) {
       entry.load = undefined;
@@ -375,22 +375,22 @@ export class Registry {
   }
 
   private transition(entry: Entry, to: PeerState): void {
-    const from = entry.record.state;
-    if (from === to) return;
-    assertExit(from, to);
-    entry.record = {
-      ...entry.record,
-      state: to,
-      ...(to === 'joining' || from === 'drained' ? { receipt: undefined, leftAt: undefined } : {}),
-    };
-    this.deps.log.info(
-      { peer: entry.record.peerId, name: entry.record.name, from, state: to },
-      'a peer changed its state',
-    );
+    if (entry.record.state === to) return;
+    this.become(entry, inState(entry.record, to));
     this.persist(entry);
   }
 
-  /** What a crash may lose here, the peer's next digest says again. */
+  private become(entry: Entry, record: PeerRecord): void {
+    const from = entry.record.state;
+    const { peerId, name, state } = record;
+    entry.record = record;
+    if (state !== from) this.deps.log.info({ peer: peerId, name, from, state }, 'a peer changed its state');
+  }
+
+  /**
+   * For what comes again after a crash: a digest says state and URL, the member list a revocation, the next question after
+   * a receipt that a drain is open again. A start and the end of a drain do not; they are written before they count.
+   */
   private persist(entry: Entry): void {
     this.deps.store.commit([this.op(entry.record)]).catch((error: unknown) => {
       this.deps.log.warn({ peer: entry.record.peerId, err: error }, "a peer's record was not saved");

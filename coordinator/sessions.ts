@@ -13,20 +13,21 @@
 import { z } from 'zod';
 import type { Clock } from '../protocol/runtime/clock.js';
 import { type Random, randomHex } from '../protocol/runtime/random.js';
-import type { Store } from '../protocol/runtime/store.js';
+import type { Store, StoreOp } from '../protocol/runtime/store.js';
 import type { Signer } from '../protocol/trust/identity.js';
 import { openToken, signToken } from '../protocol/trust/signed.js';
 import { issueTicket } from '../protocol/trust/ticket.js';
 import { entityIdSchema } from '../protocol/wire/ids.js';
 import type { Account, Directory } from './directory.js';
 import { gatewayErrors } from './errors.js';
-import { Locks } from './locks.js';
 import { NAMESPACES } from './namespaces.js';
 
 const HAND_OFF = 'hand-off';
 const NETWORK_SESSION = 'network-session';
 export const HAND_OFF_LIFE_MS = 60_000;
 const DAY_MS = 24 * 3600 * 1000;
+/** Only sign-ins make them, and each is kept for a minute: more than this at once is not a crowd but a fault. */
+const SPENT_MAX = 100_000;
 
 const session = z.object({
   id: z.string().regex(/^[0-9a-f]{32}$/),
@@ -37,7 +38,8 @@ const session = z.object({
 export type Session = z.output<typeof session>;
 
 export class Sessions {
-  private readonly locks = new Locks();
+  /** Id of a used hand-off → when it is over for good. */
+  private readonly spent = new Map<string, number>();
 
   constructor(
     private readonly deps: {
@@ -50,22 +52,18 @@ export class Sessions {
     private readonly options: { sessionDays: number },
   ) {}
 
-  /** Forgets used tokens that have expired. */
   async start(): Promise<void> {
-    const ops = [];
-    for await (const [key, value] of this.deps.store.iterate(NAMESPACES.spent)) {
-      if (Number(Buffer.from(value).toString('utf8')) < this.deps.clock.now()) {
-        ops.push({ ns: NAMESPACES.spent, key, delete: true } as const);
-      }
+    for await (const [id, value] of this.deps.store.iterate(NAMESPACES.spent)) {
+      this.spent.set(id, Number(Buffer.from(value).toString('utf8')));
     }
-    await this.deps.store.commit(ops);
+    await this.deps.store.commit(this.forgetOld());
   }
 
   issueHandOff(account: string): string {
     return this.issue(HAND_OFF, account, HAND_OFF_LIFE_MS);
   }
 
-  /** The network cookie for a hand-off, once. Error: `gateway/bad-token`. */
+  /** The network cookie for a hand-off, once. Errors: `gateway/bad-token`, `gateway/too-many-sign-ins`. */
   async acceptHandOff(token: string): Promise<{ cookie: string; maxAgeSeconds: number; account: string }> {
     const handOff = this.open(token, HAND_OFF);
     if (handOff === undefined || (await this.accountOf(handOff)) === undefined) throw gatewayErrors('bad-token');
@@ -113,10 +111,23 @@ export class Sessions {
   }
 
   /** On disk before it counts, or a crash would make the token good again. */
-  private spend({ id, expiresAt }: Session): Promise<void> {
-    return this.locks.hold([id], async () => {
-      if ((await this.deps.store.get(NAMESPACES.spent, id)) !== undefined) throw gatewayErrors('bad-token');
-      await this.deps.store.commit([{ ns: NAMESPACES.spent, key: id, value: String(expiresAt) }]);
-    });
+  private async spend({ id, expiresAt }: Session): Promise<void> {
+    if (this.spent.has(id)) throw gatewayErrors('bad-token');
+    const old = this.forgetOld();
+    if (this.spent.size >= SPENT_MAX) throw gatewayErrors('too-many-sign-ins');
+    // Before the first await: of two at once only one gets past the check above.
+    this.spent.set(id, expiresAt);
+    await this.deps.store.commit([...old, { ns: NAMESPACES.spent, key: id, value: String(expiresAt) }]);
+  }
+
+  private forgetOld(): StoreOp[] {
+    const now = this.deps.clock.now();
+    const ops: StoreOp[] = [];
+    for (const [id, overAt] of this.spent) {
+      if (overAt > now) continue;
+      this.spent.delete(id);
+      ops.push({ ns: NAMESPACES.spent, key: id, delete: true });
+    }
+    return ops;
   }
 }

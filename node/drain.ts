@@ -146,34 +146,45 @@ export class Drain implements Part {
     });
   }
 
-  /** Begins a drain, or changes the terms of the one under way; its deadline begins anew. */
-  async begin({ acceptCopies, abandon = false }: DrainRequest = {}): Promise<void> {
+  /** Begins a drain, or changes those terms of the one under way that are given; its deadline begins anew. */
+  async begin(request: DrainRequest = {}): Promise<void> {
+    await this.inTurn(() => this.beginNow(request));
+  }
+
+  /** Begins a drain unless one is under way, whose terms and deadline stand as they are: SIGTERM. */
+  async ensure(): Promise<void> {
     await this.inTurn(async () => {
-      const before = this.journal.record;
-      const isSame =
-        before !== undefined && before.acceptCopies === acceptCopies && this.run !== undefined && !this.isRefusing;
-      if (!isSame) await this.halt();
-      if (this.journal.record?.phase === 'drained') return this.lingerAgain();
-      const now = this.deps.clock.now();
-      try {
-        await this.journal.update((known) => ({
-          phase: 'draining',
-          startedAt: known?.startedAt ?? now,
-          deadlineAt: now + this.options.deadlineMs,
-          abandon,
-          done: known?.done ?? [],
-          begun: known?.begun ?? {},
-          ...(acceptCopies === undefined ? {} : { acceptCopies }),
-        }));
-      } catch (error) {
-        if (!isSame && this.current === 'draining') this.launch();
-        throw error;
-      }
-      if (this.current === 'serving') this.transition('draining');
-      this.view.late(false);
-      if (isSame) this.armDeadline();
-      else this.launch();
+      if (this.journal.record === undefined || this.run === undefined) await this.beginNow({});
     });
+  }
+
+  private async beginNow(request: DrainRequest): Promise<void> {
+    const before = this.journal.record;
+    const acceptCopies = request.acceptCopies ?? before?.acceptCopies;
+    const abandon = request.abandon ?? before?.abandon ?? false;
+    const isSame =
+      before !== undefined && before.acceptCopies === acceptCopies && this.run !== undefined && !this.isRefusing;
+    if (!isSame) await this.halt();
+    if (this.journal.record?.phase === 'drained') return this.lingerAgain();
+    const now = this.deps.clock.now();
+    try {
+      await this.journal.update((known) => ({
+        phase: 'draining',
+        startedAt: known?.startedAt ?? now,
+        deadlineAt: now + this.options.deadlineMs,
+        abandon,
+        done: known?.done ?? [],
+        begun: known?.begun ?? {},
+        ...(acceptCopies === undefined ? {} : { acceptCopies }),
+      }));
+    } catch (error) {
+      if (!isSame && this.current === 'draining') this.launch();
+      throw error;
+    }
+    if (this.current === 'serving') this.transition('draining');
+    this.view.late(false);
+    if (isSame) this.armDeadline();
+    else this.launch();
   }
 
   /** Errors: `drain/not-draining`, `drain/receipt-issued`, `drain/receipt-pending`. */

@@ -1,6 +1,8 @@
 /** What joining gave this node, kept in its store: everything it needs to find its network again without anybody's help. */
+
 import { z } from 'zod';
 import { defineErrors } from '../protocol/runtime/errors.js';
+import { check, sentenceOf } from '../protocol/runtime/schema-words.js';
 import type { Store } from '../protocol/runtime/store.js';
 import { locationSchema } from '../protocol/trust/credential.js';
 
@@ -39,11 +41,15 @@ export type NetworkRecord = z.output<typeof networkRecord>;
 export async function readNetworkRecord(store: Pick<Store, 'get'>): Promise<NetworkRecord | undefined> {
   const bytes = await store.get(NS, KEY);
   if (bytes === undefined) return undefined;
+  let value: unknown;
   try {
-    return networkRecord.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    value = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (cause) {
-    throw recordErrors('damaged-record', { reason: (cause as Error).message }, { cause });
+    throw recordErrors('damaged-record', { reason: 'it is not JSON' }, { cause });
   }
+  const { data, problem } = check(networkRecord, value);
+  if (problem !== undefined) throw recordErrors('damaged-record', { reason: sentenceOf(problem) });
+  return data;
 }
 
 export async function writeNetworkRecord(store: Store, record: NetworkRecord): Promise<void> {

@@ -29,7 +29,7 @@ export function statusText(report: NodeReport, problems: readonly { file: string
   lines.push(
     `Disk: ${counted(report.disk.objects, 'file')}, ${inBytes(report.disk.bytes)}; ${inBytes(report.disk.freeBytes)} free`,
   );
-  if (drain !== null) lines.push(`Drain: ${drain.state}`);
+  if (drain !== null) lines.push(...drain.text);
   for (const { file, message } of problems.slice(0, 20)) lines.push(`Tool not loaded: ${file}: ${message}`);
   return lines;
 }

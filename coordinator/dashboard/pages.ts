@@ -13,7 +13,7 @@ export interface PeerListing {
   now: number;
   repository: { blobs: number; bytes: number; freeBytes: number };
   copies: number;
-  /** `problem`: what it was told and could not do. */
+  /** `problem`: what it was told and could not do. On the page it names no account. */
   peers: (PeerRow & { accounts: number; problem: string | null })[];
   /** Nodes that left so long ago that they are not among `peers`. */
   leftBefore: number;

@@ -6,6 +6,7 @@
  * notices less than one that gets an error.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Cidr, clientAddress } from '../../protocol/runtime/addresses.js';
 import { type Clock, deadline, sleep } from '../../protocol/runtime/clock.js';
 import { isDomainError } from '../../protocol/runtime/errors.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
@@ -13,24 +14,15 @@ import { HAND_OFF_PATH, openWayBack } from '../../protocol/trust/way-back.js';
 import type { Account, Directory } from '../directory.js';
 import { gatewayErrors } from '../errors.js';
 import type { Homes, Resolved } from '../homes.js';
-import { type Cidr, clientAddress, type LatLon } from '../location.js';
+import type { LatLon } from '../location.js';
 import type { Peer } from '../peer.js';
 import type { Registry } from '../registry.js';
 import type { Sessions } from '../sessions.js';
 import { refusalOf, sendRefusal, writeRefusal } from './answers.js';
 import { MovesAsked } from './moves-asked.js';
 import { type ProxyDeps, type ProxyOutcome, proxy } from './proxy.js';
-import {
-  accountOfKey,
-  apiKeyOf,
-  basicLoginOf,
-  keyHash,
-  kindOf,
-  pathOf,
-  queryOf,
-  type RequestFacts,
-  safeTarget,
-} from './request-kind.js';
+import { kindOf, pathOf, queryOf, type RequestFacts, safeTarget } from './request-kind.js';
+import { byCookie, type Whose, whose } from './whose.js';
 
 export const NETWORK_COOKIE = 'galaxy_network';
 export const AFFINITY_COOKIE = 'galaxy_network_node';
@@ -58,11 +50,10 @@ export interface GatewayOptions {
   streamsPerClientMax: number;
 }
 
-interface Visit {
+interface Visit extends Whose {
   facts: RequestFacts;
   client: string;
   location: LatLon | undefined;
-  account: Account | undefined;
   /** Ends when the client goes away. */
   signal: AbortSignal;
 }
@@ -101,7 +92,7 @@ export class Gateway {
         facts,
         client,
         location: this.deps.locate(client),
-        account: await this.accountOf(request, facts),
+        ...(await whose(this.deps, facts, request.cookies[NETWORK_COOKIE])),
         signal: gone.signal,
       };
       if (pathOf(facts.url) === ENTER_PATH || pathOf(facts.url) === HAND_OFF_PATH)
@@ -198,9 +189,7 @@ export class Gateway {
       const ready = route.node !== undefined;
       return { ready, url, node: null, retryAfterMs: ready ? 0 : 2000, reasons: route.reasons };
     }
-    // Named in the query alone: whoever asks need not be its user.
-    const mayMove = () => visit.account !== undefined || this.moves.take(known.account, visit.client);
-    const { home, reasons, retryAfterMs } = await this.deps.homes.resolve(known, visit.location, mayMove);
+    const { home, reasons, retryAfterMs } = await this.resolve(visit, known);
     return { ready: home !== undefined, url, node: home?.record.name ?? null, retryAfterMs, reasons };
   }
 
@@ -328,13 +317,19 @@ export class Gateway {
     const waits = deadline(HOME_WAIT_MS, visit.signal);
     let account = visit.account as Account;
     for (;;) {
-      const resolved = await this.deps.homes.resolve(account, visit.location);
+      const resolved = await this.resolve(visit, account);
       account = resolved.account;
       if (resolved.home !== undefined || waits.aborted) return resolved;
       const waitMs = Math.min(HOME_POLL_MS, Math.max(50, resolved.retryAfterMs));
       await sleep(this.deps.clock, waitMs, visit.signal);
       account = (await this.deps.directory.byId(account.account)) ?? account;
     }
+  }
+
+  /** Whoever only names an account need not be its user. */
+  private resolve(visit: Visit, account: Account): Promise<Resolved> {
+    const mayMove = () => visit.isShown || this.moves.take(account.account, visit.client);
+    return this.deps.homes.resolve(account, visit.location, mayMove);
   }
 
   private nearest(visit: Visit): Peer | undefined {
@@ -355,32 +350,14 @@ export class Gateway {
       facts: { method: request.method, url: request.raw.url ?? '/', headers: request.headers },
       client,
       location: this.deps.locate(client),
-      account: await this.deps.sessions.account(request.cookies[NETWORK_COOKIE]),
+      ...(await byCookie(this.deps, request.cookies[NETWORK_COOKIE])),
       signal: deadline(HOME_WAIT_MS * 2),
     };
   }
 
-  /** A key says whose request it is before a cookie does; a name that is to be checked by its home routes as well. */
-  private async accountOf(request: FastifyRequest, facts: RequestFacts): Promise<Account | undefined> {
-    const { directory, sessions } = this.deps;
-    const key = apiKeyOf(facts);
-    if (key !== undefined) {
-      const owner = await directory.byKeyHash(keyHash(key));
-      if (owner !== undefined) return owner;
-      // Its home may not have heard of it, and its former home may have no entry of it: here it is certain.
-      if (await directory.isKeyRevoked(keyHash(key))) throw gatewayErrors('key-revoked');
-      const claimed = accountOfKey(key);
-      return claimed === undefined ? undefined : directory.byId(claimed);
-    }
-    const login = basicLoginOf(facts);
-    if (login !== undefined) return directory.find(login);
-    return sessions.account(request.cookies[NETWORK_COOKIE]);
-  }
-
   private clientOf(request: FastifyRequest): string {
-    const forwarded = request.headers['x-forwarded-for'];
-    const list = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
-    return clientAddress(request.raw.socket.remoteAddress ?? '', list, this.options.trustedProxies);
+    const remote = request.raw.socket.remoteAddress ?? '';
+    return clientAddress(remote, request.headers['x-forwarded-for'], this.options.trustedProxies);
   }
 
   isSecure(): boolean {

@@ -1,7 +1,9 @@
 /**
  * How often strangers may have accounts moved. A page whose node is gone asks without a cookie where its account is now,
- * because browsers do not send one across sites; it must get an answer, but whoever names accounts at will must not keep
- * them moving. Rejected: asking only with the cookie, which would leave every such page behind its dead node.
+ * because browsers do not send one across sites; a key that its home has not told of yet, and the name of a sign-in, say
+ * whose a request is and prove nothing. All of them must get an answer, but whoever names accounts at will must not keep
+ * them moving. Rejected: asking only with what proves it, which would leave every such page and program behind its dead
+ * node.
  */
 import type { Clock } from '../../protocol/runtime/clock.js';
 

@@ -6,14 +6,17 @@ import { createHash } from 'node:crypto';
 import cookiePlugin from '@fastify/cookie';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Cidr } from '../../protocol/runtime/addresses.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import type { Part } from '../../protocol/runtime/lifecycle.js';
+import { splitHostPort, webListenError } from '../../protocol/runtime/listen.js';
 import { type Random, randomHex } from '../../protocol/runtime/random.js';
 import { readRestOfBody } from '../../protocol/runtime/rest-of-body.js';
 import { check } from '../../protocol/runtime/schema-words.js';
 import { gatewayErrors } from '../errors.js';
 import type { Registry } from '../registry.js';
 import type { Sessions } from '../sessions.js';
+import { boundConnections, CONNECTION_LIMITS, type ConnectionLimits, serverOptions } from './connections.js';
 import { cookie, type Gateway, NETWORK_COOKIE, redirect } from './gateway.js';
 import { safeTarget } from './request-kind.js';
 
@@ -32,6 +35,8 @@ export interface HttpDeps {
 export interface HttpOptions {
   /** HOST:PORT. */
   listen: string;
+  trustedProxies: readonly Cidr[];
+  limits?: ConnectionLimits;
 }
 
 const text = z.string().max(4096);
@@ -59,17 +64,21 @@ const homeQuery = z.object({
     .optional(),
 });
 
-export function buildHttp(deps: HttpDeps): FastifyInstance {
+export function buildHttp(deps: HttpDeps, options: Omit<HttpOptions, 'listen'>): FastifyInstance {
   const { gateway, sessions } = deps;
+  const limits = options.limits ?? CONNECTION_LIMITS;
   const app = fastify({
     // The gateway logs what did not get through; a line per request would be the nodes' business.
     logger: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 4096 },
-    // Headers must come within this; bodies stream for as long as they move.
+    // Headers must come in time (connections.ts); bodies stream for as long as they move.
     connectionTimeout: 0,
     requestTimeout: 0,
+    keepAliveTimeout: limits.keepAliveMs,
+    http: serverOptions(limits),
   });
+  boundConnections(app.server, limits, options.trustedProxies);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   app.register(cookiePlugin);
@@ -142,7 +151,7 @@ export class HttpDoor implements Part {
     deps: HttpDeps,
     private readonly options: HttpOptions,
   ) {
-    this.app = buildHttp(deps);
+    this.app = buildHttp(deps, options);
   }
 
   /** http://HOST:PORT as listened on; undefined before `start`. */
@@ -150,10 +159,12 @@ export class HttpDoor implements Part {
     return this.url;
   }
 
+  /** Errors: `http/port-taken`, `http/cannot-listen`. */
   async start(): Promise<void> {
-    const at = this.options.listen.lastIndexOf(':');
-    const host = this.options.listen.slice(0, at).replace(/^\[|\]$/g, '');
-    this.url = await this.app.listen({ host, port: Number(this.options.listen.slice(at + 1)) });
+    const { listen } = this.options;
+    this.url = await this.app.listen({ ...splitHostPort(listen), backlog: 511 }).catch((cause: unknown) => {
+      throw webListenError(cause, listen);
+    });
   }
 
   async stop(): Promise<void> {

@@ -147,11 +147,18 @@ export class Commands {
   }
 }
 
+/** Whose eyes a text is for: whose account it is about is nothing for the public. */
+export type Audience = 'public' | 'operator';
+
 /** For people: the first of them. */
-export function commandProblem({ count, first: [worst] }: ReturnType<Commands['failures']>): string | null {
+export function commandProblem(
+  { count, first: [worst] }: ReturnType<Commands['failures']>,
+  audience: Audience,
+): string | null {
   if (worst === undefined) return null;
-  const what = worst.what === 'seal' ? 'to give the account up' : 'to take the account over';
+  const account = audience === 'operator' ? `the account ${worst.account}` : 'an account';
+  const what = worst.what === 'seal' ? `to give up ${account}` : `to take over ${account}`;
   const more = count > 1 ? ` (and ${count - 1} more like it)` : '';
   const next = worst.again ? 'it is tried again' : 'not tried any more until the node registers anew';
-  return `it could not be made ${what} ${worst.account}: ${worst.code}, ${worst.attempts} times; ${next}${more}`;
+  return `it could not be made ${what}: ${worst.code}, ${worst.attempts} times; ${next}${more}`;
 }

@@ -23,6 +23,7 @@ export interface HandoverDeps {
 export async function serveHandover(deps: HandoverDeps): Promise<void> {
   const { drains, directory, registry } = deps;
   await serveCalls(deps, 'handover', [
+    answer(handoverCalls.terms, async (_request, { peer }) => drains.terms(peer)),
     answer(handoverCalls.announce, async ({ acceptCopies }, { peer }) => drains.announce(peer, acceptCopies)),
     answer(handoverCalls.rehome, async ({ account: id }, { peer }) => {
       drains.assertDraining(peer);

@@ -8,6 +8,7 @@ import type { Logger } from '../../protocol/runtime/logger.js';
 import type { MemberList } from '../../protocol/trust/members.js';
 import { joinCall, standingCall } from '../../protocol/wire/calls/join.js';
 import { joinErrors } from '../../protocol/wire/calls/join-errors.js';
+import { ADDRESSES_MAX } from '../../protocol/wire/calls/shapes.js';
 import { answer, serveCalls } from '../../protocol/wire/rpc.js';
 import type { Invitations } from '../invitations.js';
 import type { ReachabilityCheck } from './reachability.js';
@@ -49,7 +50,7 @@ export async function serveLobby(
       nodeNumber: redeemed.nodeNumber,
       name: redeemed.name,
       coordinator: deps.host.peerId,
-      addresses: deps.host.addresses(),
+      addresses: deps.host.addresses().slice(0, ADDRESSES_MAX),
       networkUrl: options.networkUrl(),
       networkKey: options.networkKey,
       members: deps.members.page(undefined, MEMBERS_CHARS).tokens,

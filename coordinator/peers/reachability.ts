@@ -3,6 +3,7 @@
  * only the holder of the node's key can sign. A URL is never a redirect target before that: a typing error, or somebody
  * else's server, would get the users.
  */
+import { isLoopbackHost } from '../../protocol/runtime/addresses.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import { deadline } from '../../protocol/runtime/clock.js';
 import { describeError } from '../../protocol/runtime/errors.js';
@@ -15,7 +16,6 @@ import {
   type Reachability,
   reachabilitySchema,
 } from '../../protocol/wire/calls/join.js';
-import { isLoopbackHost } from '../location.js';
 import type { UrlCheck } from '../peer.js';
 
 const FETCH_MS = 5000;

@@ -28,7 +28,7 @@ import type { Heads } from '../heads.js';
 import { Locks } from '../locks.js';
 import type { Peer } from '../peer.js';
 import type { Registry } from '../registry.js';
-import { Commands, commandProblem } from './commands.js';
+import { type Audience, Commands, commandProblem } from './commands.js';
 import type { ReachabilityCheck } from './reachability.js';
 
 type Channel = MessageChannel<typeof registerChannel.down, typeof registerChannel.up>;
@@ -61,7 +61,6 @@ export interface RegistrationsOptions {
   versionMin: string;
   requireReachableUrl: boolean;
   redialMs: number;
-  copies: number;
   networkUrl: () => string;
 }
 
@@ -132,9 +131,9 @@ export class Registrations {
     await this.background.stop();
   }
 
-  /** What a node was told and could not do, for operators; null: nothing. */
-  problemOf(peer: string): string | null {
-    return commandProblem(this.commands.failures(peer));
+  /** What a node was told and could not do; null: nothing. */
+  problemOf(peer: string, audience: Audience): string | null {
+    return commandProblem(this.commands.failures(peer), audience);
   }
 
   private sendCommand(peer: string, id: number, command: Command): boolean {
@@ -258,7 +257,6 @@ export class Registrations {
       digestIntervalMs: DIGEST_INTERVAL_MS,
       networkUrl: this.options.networkUrl(),
       repository: this.deps.host.peerId,
-      copies: this.options.copies,
       time: clock.now(),
       members: version,
     });

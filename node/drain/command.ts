@@ -18,7 +18,7 @@ export interface DrainAnswer extends Record<string, unknown> {
 const argumentsShape = z.object({
   dryRun: z.boolean().default(false),
   acceptCopies: z.number().int().min(1).max(10).nullish(),
-  abandon: z.boolean().default(false),
+  abandon: z.boolean().optional(),
   cancel: z.boolean().default(false),
 });
 
@@ -58,7 +58,10 @@ export function drainCommand({ drain, leaving: current, receiptPath }: DrainComm
     outcome.catch(() => {});
     const release = drain.onChange(() => progress(drain.progress()));
     try {
-      await drain.begin({ abandon, ...(acceptCopies === undefined ? {} : { acceptCopies }) });
+      await drain.begin({
+        ...(abandon === undefined ? {} : { abandon }),
+        ...(acceptCopies === undefined ? {} : { acceptCopies }),
+      });
       return answerTo(await outcome, leaving, receiptPath);
     } finally {
       release();

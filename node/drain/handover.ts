@@ -27,6 +27,8 @@ export interface Unsafe {
 export interface Handover {
   /** Whether a call has a chance now. */
   reachable(): boolean;
+  /** What an announcement would meet now: holders wanted, institutions that serve besides this one. */
+  terms(signal: AbortSignal): Promise<{ copies: number; domains: number }>;
   announce(
     acceptCopies: number | undefined,
     signal: AbortSignal,

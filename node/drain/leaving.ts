@@ -5,7 +5,8 @@
  */
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import type { AccountLog, LeaseSource } from '../../protocol/log/account-log.js';
-import type { Clock } from '../../protocol/runtime/clock.js';
+import { type Clock, deadline } from '../../protocol/runtime/clock.js';
+import { isDomainError } from '../../protocol/runtime/errors.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { BlobLane, Holders } from '../replication/holders.js';
 import type { Ledger } from '../replication/ledger.js';
@@ -68,6 +69,7 @@ export interface Leaving {
 
 const UPLOADS_MS = 10 * 60_000;
 const JOBS_MS = 60 * 60_000;
+const TERMS_MS = 10_000;
 
 export function createLeaving(deps: LeavingDeps, options: LeavingOptions): Leaving {
   const { handover, gate, uploads, jobs, homes, log, leases, blobs, clock, logger } = deps;
@@ -103,10 +105,10 @@ export function createLeaving(deps: LeavingDeps, options: LeavingOptions): Leavi
           ledger: deps.ledger,
           holders: deps.holders,
           jobs,
-          reachable: () => handover.reachable(),
+          terms: () => termsOf(handover, deadline(TERMS_MS, signal)),
           bytesPerSecond: () => deps.copies.bytesPerSecond(),
         },
-        { copies: Math.min(accept ?? copies, copies), domain },
+        { acceptCopies: accept, copies, domain },
         signal,
       ),
     explain: (receipt) => {
@@ -120,6 +122,16 @@ export function createLeaving(deps: LeavingDeps, options: LeavingOptions): Leavi
       ];
     },
   };
+}
+
+/** Undefined: the coordinator cannot be asked now. */
+async function termsOf(handover: Pick<Handover, 'terms'>, signal: AbortSignal) {
+  try {
+    return await handover.terms(signal);
+  } catch (error) {
+    if (isDomainError(error, 'drain/away')) return undefined;
+    throw error;
+  }
 }
 
 async function* writableAccounts(log: Pick<AccountLog, 'accounts'>, leases: LeaseSource): AsyncGenerator<string> {

@@ -39,19 +39,23 @@ export interface PlanDeps {
   ledger: Pick<Ledger, 'blob'>;
   holders: Holders;
   jobs: { counts(): { queued: number; running: number } };
-  reachable: () => boolean;
+  /** What the coordinator would ask for now; undefined while it cannot be asked. */
+  terms: () => Promise<{ copies: number; domains: number } | undefined>;
   /** What the replicator has measured since the start. */
   bytesPerSecond: () => number | undefined;
 }
 
 export async function planDrain(
   deps: PlanDeps,
-  { copies, domain }: { copies: number; domain: string },
+  { acceptCopies, copies: known, domain }: { acceptCopies: number | undefined; copies: number; domain: string },
   signal?: AbortSignal,
 ): Promise<DrainPlan> {
+  const terms = await deps.terms();
+  const wanted = terms?.copies ?? known;
+  const copies = Math.min(acceptCopies ?? wanted, wanted);
   const domainOf = otherDomains(deps.holders, domain);
   const serving = deps.holders.list().filter((holder) => holder.serving && holder.domain !== domain);
-  const domains = new Set(serving.map((holder) => holder.domain)).size;
+  const domains = terms?.domains ?? new Set(serving.map((holder) => holder.domain)).size;
   const accounts = { home: 0, held: 0 };
   for await (const account of deps.log.accounts()) {
     if (deps.leases.current(account) === undefined) accounts.held += 1;
@@ -78,7 +82,7 @@ export async function planDrain(
       `${counted(domains, 'other institution or repository', 'other institutions or repositories')} ${domains === 1 ? 'serves' : 'serve'} now, ${copies} are needed`,
     );
   }
-  if (!deps.reachable()) reasons.push('the coordinator cannot be reached now; a drain would wait for it');
+  if (terms === undefined) reasons.push('the coordinator cannot be reached now; a drain would wait for it');
   const roomy = new Set(serving.filter(({ freeBytes }) => freeBytes >= lacking.bytes).map((holder) => holder.domain));
   if (domains >= copies && roomy.size < copies) {
     reasons.push(
@@ -94,7 +98,7 @@ export async function planDrain(
     );
   }
   return {
-    possible: domains >= copies && !needsHome && !isTooMuch && deps.reachable(),
+    possible: domains >= copies && !needsHome && !isTooMuch && terms !== undefined,
     reasons,
     accounts,
     total,

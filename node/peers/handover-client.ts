@@ -24,6 +24,10 @@ export class HandoverClient implements Handover {
     return this.deps.registered() && this.deps.host.isConnected(this.deps.coordinator);
   }
 
+  terms(signal: AbortSignal): Promise<{ copies: number; domains: number }> {
+    return this.ask(handoverCalls.terms, {}, signal);
+  }
+
   announce(
     acceptCopies: number | undefined,
     signal: AbortSignal,

@@ -17,6 +17,7 @@ import type { NodeKey } from '../../protocol/trust/identity.js';
 import { assertInvitationInTime, parseInvitation } from '../../protocol/trust/invitation.js';
 import { MemberList } from '../../protocol/trust/members.js';
 import { joinCall, type Reachability, standingCall } from '../../protocol/wire/calls/join.js';
+import { ADDRESSES_MAX } from '../../protocol/wire/calls/shapes.js';
 import { CLOCK_SKEW_MAX_MS, LIMITS } from '../../protocol/wire/limits.js';
 import { call } from '../../protocol/wire/rpc.js';
 import { NODE_NAMESPACE } from '../namespaces.js';
@@ -25,7 +26,7 @@ import { type NetworkRecord, readNetworkRecord, writeNetworkRecord } from '../ne
 export const joinErrors = defineErrors('join', {
   'other-network': {
     kind: 'conflict',
-    say: 'This node belongs to the network "{network}" already.',
+    say: 'This node belongs to the network "{network}" already, as {name}; the invitation is of another one.',
     mend: 'Drain it and start with an empty data folder to join another one.',
   },
   unreachable: {
@@ -63,8 +64,12 @@ export async function joinNetwork(
   const invitation = parseInvitation(line);
   assertInvitationInTime(invitation, clock.now());
   const before = await readNetworkRecord(store);
-  if (before !== undefined && before.network !== invitation.network) {
-    throw joinErrors('other-network', { network: before.network });
+  // Two networks may have one name: the coordinator's key is what tells them apart.
+  if (
+    before !== undefined &&
+    !(before.network === invitation.network && before.coordinator === invitation.coordinator)
+  ) {
+    throw joinErrors('other-network', { network: before.network, name: before.name });
   }
   const say = (step: number, doing: string) => onProgress({ step, steps: 3, doing });
   const gate = onlyGate(invitation.coordinator);
@@ -89,7 +94,7 @@ export async function joinNetwork(
         network: invitation.network,
         secret: invitation.secret,
         version: packageVersion(),
-        addresses: lobby.addresses(),
+        addresses: lobby.addresses().slice(0, ADDRESSES_MAX),
         publicUrl: about.publicUrl,
       },
       limit,

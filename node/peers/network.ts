@@ -24,6 +24,7 @@ import { MemberList } from '../../protocol/trust/members.js';
 import type { Reachability } from '../../protocol/wire/calls/join.js';
 import { MEMBERS_PAGE_CHARS, membersCall } from '../../protocol/wire/calls/members.js';
 import { type Command, HEADS_PER_DIGEST_MAX } from '../../protocol/wire/calls/register.js';
+import { ADDRESSES_MAX } from '../../protocol/wire/calls/shapes.js';
 import { LIMITS, PROTOCOLS } from '../../protocol/wire/limits.js';
 import { answer, call, serveCalls } from '../../protocol/wire/rpc.js';
 import type { HeldLeases } from '../accounts/held-leases.js';
@@ -202,7 +203,7 @@ export class Network implements Part {
           storeId: info.storeId,
           version: packageVersion(),
           publicUrl: options.publicUrl,
-          addresses: host.addresses(),
+          addresses: host.addresses().slice(0, ADDRESSES_MAX),
           capacityBytes: options.capacityBytes,
           credential: this.record.credential,
         }),

@@ -15,6 +15,7 @@ import { DataFolder } from './data-folder.js';
 import { DomainError, defineErrors, describeError, type ErrorData, toldError } from './errors.js';
 import type { Part } from './lifecycle.js';
 import type { Logger } from './logger.js';
+import { check, sentenceOf } from './schema-words.js';
 
 export const controlErrors = defineErrors('control', {
   'not-running': {
@@ -279,10 +280,9 @@ function parseRequest(text: string): z.output<typeof request> {
   } catch (error) {
     throw controlErrors('malformed', { reason: 'it is not JSON' }, { cause: error });
   }
-  const parsed = request.safeParse(value);
-  if (!parsed.success)
-    throw controlErrors('malformed', { reason: parsed.error.issues[0]?.message ?? 'unexpected shape' });
-  return parsed.data;
+  const { data, problem } = check(request, value);
+  if (problem !== undefined) throw controlErrors('malformed', { reason: sentenceOf(problem) });
+  return data;
 }
 
 /**

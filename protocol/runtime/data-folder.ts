@@ -5,6 +5,7 @@
  * The lock is a hint for people; LevelDB's own lock is what excludes. A format newer than this program is refused,
  * never "upgraded down".
  */
+
 import {
   closeSync,
   existsSync,
@@ -20,6 +21,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { defineErrors } from './errors.js';
+import { check, sentenceOf } from './schema-words.js';
 
 export const folderErrors = defineErrors('folder', {
   'not-initialised': {
@@ -270,10 +272,9 @@ function readInfo(folder: string): FolderInfo | undefined {
   if (format.success && format.data.format > FOLDER_FORMAT) {
     throw folderErrors('newer', { folder, found: format.data.format, format: FOLDER_FORMAT });
   }
-  const info = folderFile.safeParse(parsed);
-  if (!info.success)
-    throw folderErrors('damaged', { file, reason: info.error.issues[0]?.message ?? 'unexpected content' });
-  return info.data;
+  const { data, problem } = check(folderFile, parsed);
+  if (problem !== undefined) throw folderErrors('damaged', { file, reason: sentenceOf(problem) });
+  return data;
 }
 
 /** Undefined also for one that cannot be read: it is a hint, the store's own lock excludes. */

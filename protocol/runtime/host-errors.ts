@@ -37,7 +37,12 @@ export const hostErrors = defineErrors('host', {
   'cannot-listen': {
     kind: 'conflict',
     say: 'The network addresses {addresses} cannot be listened on: {reason}.',
-    mend: 'Another program uses the port, or the address is not one of this machine. Change `network.listen`.',
+    mend: 'Check the option in which it stands: network.listen, or lobby.listen of a coordinator.',
+  },
+  'port-taken': {
+    kind: 'conflict',
+    say: 'The network address {addresses} is in use already.',
+    mend: 'Stop the program that uses it, or put another port into the option in which it stands: network.listen, or lobby.listen of a coordinator (port 0 takes a free one).',
   },
   stopped: { kind: 'unavailable', say: 'This host is not running.', mend: 'Start it first.' },
 });

@@ -22,6 +22,7 @@ import {
   scoreTopic,
   verdict,
 } from './libp2p-node.js';
+import { hostListenError } from './listen.js';
 import { MuxedStream } from './muxed-stream.js';
 
 /** Codes of multiformats' table. */
@@ -82,8 +83,7 @@ class Libp2pHost implements Host {
       this.running = true;
     } catch (cause) {
       await this.node.stop();
-      const addresses = this.options.listen.join(', ');
-      throw hostErrors('cannot-listen', { addresses, reason: reasonOf(cause) }, { cause });
+      throw hostListenError(cause, this.options.listen);
     }
   }
 

@@ -6,11 +6,13 @@
  *
  * A call is never repeated here: only its caller knows whether that is safe.
  */
+
 import { z } from 'zod';
 import { type Cancel, type Clock, startDeadline, systemClock } from '../runtime/clock.js';
 import { DomainError, type ErrorData, errorFromCode } from '../runtime/errors.js';
 import type { ByteStream, Host } from '../runtime/host.js';
 import type { Logger } from '../runtime/logger.js';
+import { check, sentenceOf } from '../runtime/schema-words.js';
 import { abortOn, FrameReader, writeFrame } from './bulk.js';
 import { wireErrors } from './errors.js';
 import { CALL_STREAM_IDLE_MS, CALLS_WAITING_MAX, LIMITS, PROTOCOLS, type ProtocolName } from './limits.js';
@@ -301,13 +303,9 @@ export function decode(protocol: ProtocolName, bytes: Uint8Array): unknown {
 
 /** Errors: `wire/malformed`, which names the field. */
 export function parse<S extends z.ZodType>(protocol: ProtocolName, schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw wireErrors('malformed', {
-    protocol,
-    reason: `${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'not valid'}`,
-  });
+  const { data, problem } = check(schema, value);
+  if (problem === undefined) return data;
+  throw wireErrors('malformed', { protocol, reason: sentenceOf(problem) });
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

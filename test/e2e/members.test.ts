@@ -1,5 +1,6 @@
 /** A coordinator and one, two, three nodes: joining, being listed, coming back, and who is kept out. */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandFailed, commandJson, DemoNetwork, PLACES, type RunningNode } from '../../bin/demo/network.js';
 import { systemClock as clock, deadline } from '../../protocol/runtime/clock.js';
@@ -40,6 +41,9 @@ async function listed(name: string): Promise<Listed> {
   if (found === undefined) throw new Error(`${name} is not listed`);
   return found;
 }
+
+const operate = (of: DemoNetwork, command: string) =>
+  commandJson('galaxy-coordinator', [command, '--data', of.folderOf('coordinator')]);
 
 const serving = (...names: string[]) =>
   eventually(`${names.join(', ')} serve`, async () => {
@@ -149,6 +153,35 @@ describe('those who are kept out', () => {
     // The same node may repeat it: its answer may have been lost.
     expect(await network.node('guest').command('join', line)).toMatchObject({ name: 'Guest Institute' });
     expect(await count()).toBe(before + 1);
+  });
+
+  it('a member that presents the invitation of another institution, which stays good', async () => {
+    const line = await network.invite('Second Institute', '51,11');
+    const refused = await refusal(network.node('guest').command('join', line));
+    expect([refused.code, refused.message]).toEqual([
+      'join/already-member',
+      'This node belongs to the network already, as Guest Institute.',
+    ]);
+    const { invitations } = (await operate(network, 'invitations')) as {
+      invitations: { name: string; usedBy?: string }[];
+    };
+    expect(invitations.find(({ name }) => name === 'Second Institute')).not.toHaveProperty('usedBy');
+  });
+
+  it('a member that presents the invitation of another network of the same name', async () => {
+    const other = new DemoNetwork({
+      folder: join(scratch.path, 'other'),
+      logLevel: 'silent',
+      port: 0,
+    });
+    await other.startCoordinator();
+    const line = await other.invite('Guest Institute', '50,10');
+    expect(parseInvitation(line).network).toBe('demo');
+    const refused = await refusal(network.node('guest').command('join', line));
+    expect(refused.code).toBe('join/other-network');
+    expect((await report('guest')).network).toMatchObject({ registered: true });
+    expect(await operate(other, 'stop')).toEqual({ stopped: true });
+    expect((await other.coordinator?.exited)?.code).toBe(0);
   });
 
   it('an invitation that has expired', async () => {

@@ -52,6 +52,13 @@ export const handoverCalls = {
       accounts: z.number().int().nonnegative(),
     }),
   }),
+  /** What an announcement would be answered now; changes nothing. */
+  terms: defineCall({
+    protocol,
+    name: 'terms',
+    request: z.object({}),
+    response: z.object({ copies: z.number().int().positive(), domains: z.number().int().nonnegative() }),
+  }),
   /** The caller has sealed this account and pushed its tail. Errors: `handover/no-new-home`, `directory/not-home`. */
   rehome: defineCall({
     protocol,

@@ -17,6 +17,11 @@ export const joinErrors = defineErrors('join', {
     say: 'This invitation has expired.',
     mend: 'Ask the operator for a new one.',
   },
+  'already-member': {
+    kind: 'conflict',
+    say: 'This node belongs to the network already, as {name}.',
+    mend: 'Keep the invitation for the institution that it was made for.',
+  },
   revoked: {
     kind: 'untrusted',
     say: 'This node was revoked from the network.',

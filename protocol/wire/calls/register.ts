@@ -96,7 +96,6 @@ export const welcome = z.object({
   networkUrl: z.string().max(512),
   /** PeerId of the repository: the coordinator's own. */
   repository: peerId,
-  copies: z.number().int().positive(),
   time,
   members: memberVersion,
 });

@@ -5,7 +5,9 @@ import { entityId } from '../../account/entries.js';
 /** An Ed25519 PeerId as text. */
 export { peerIdSchema as peerId } from '../../trust/identity.js';
 export { entityId };
-export const multiaddrs = z.array(z.string().min(1).max(512)).max(32);
+/** Of one peer; a machine with more tells the first of them. */
+export const ADDRESSES_MAX = 32;
+export const multiaddrs = z.array(z.string().min(1).max(512)).max(ADDRESSES_MAX);
 /** A signed token (JWS in compact form). */
 export const token = z.string().min(1).max(8192);
 /** Text for people: names, reasons. */

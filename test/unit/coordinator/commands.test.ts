@@ -36,8 +36,11 @@ describe('a command to a node', () => {
     expect(commands.failures('a').first).toEqual([
       { what: 'seal', account: '00000000000000a1', code: 'store/full', attempts: 1, sinceMs: clock.now(), again: true },
     ]);
-    expect(commandProblem(commands.failures('a'))).toBe(
-      'it could not be made to give the account up 00000000000000a1: store/full, 1 times; it is tried again',
+    expect(commandProblem(commands.failures('a'), 'operator')).toBe(
+      'it could not be made to give up the account 00000000000000a1: store/full, 1 times; it is tried again',
+    );
+    expect(commandProblem(commands.failures('a'), 'public')).toBe(
+      'it could not be made to give up an account: store/full, 1 times; it is tried again',
     );
     clock.advance(999);
     expect(sent).toEqual([1]);
@@ -50,7 +53,7 @@ describe('a command to a node', () => {
     expect(sent).toHaveLength(2);
     clock.advance(1);
     commands.done('a', 3);
-    expect([commands.failures('a').count, commandProblem(commands.failures('a'))]).toEqual([0, null]);
+    expect([commands.failures('a').count, commandProblem(commands.failures('a'), 'operator')]).toEqual([0, null]);
     clock.advance(3_600_000);
     expect(sent).toHaveLength(3);
   });
@@ -83,7 +86,7 @@ describe('a command to a node', () => {
     commands.give('a', seal('00000000000000a2'));
     commands.done('a', 1, 'x');
     commands.done('a', 2, 'x');
-    expect(commandProblem(commands.failures('a'))).toContain('(and 1 more like it)');
+    expect(commandProblem(commands.failures('a'), 'public')).toContain('(and 1 more like it)');
     isMeant = false;
     expect(commands.failures('a').count).toBe(0);
     clock.advance(10_000);

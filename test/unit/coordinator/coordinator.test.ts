@@ -172,8 +172,14 @@ describe('a coordinator on loopback', () => {
     await eventually(() => seals().length === 1);
     await leaver.channel.send({ kind: 'done', command: seals()[0]?.id as number, code: 'store/full' });
     const problem = await eventually(() => row(uppsala)?.problem ?? undefined);
-    expect(problem).toContain(`give the account up ${claimOf(1).account}: store/full`);
+    expect(problem).toContain(`give up the account ${claimOf(1).account}: store/full`);
     expect(coordinator.status()).toMatchObject({ problems: [{ name: 'Uppsala', problem }] });
+    // Who reads the pages has not signed in.
+    for (const path of ['/api/network/peers.json', '/api/network/status']) {
+      const text = await (await fetch(`${coordinator.addresses().http}${path}`)).text();
+      expect(text, path).toContain('could not be made to give up an account: store/full');
+      expect(text, path).not.toContain(claimOf(1).account);
+    }
     expect(peerTable(coordinator.peers()).join('\n')).toContain('Problem at Uppsala: it could not be made');
     await eventually(() => seals().length === 2);
     await leaver.channel.send({ kind: 'done', command: seals()[1]?.id as number });

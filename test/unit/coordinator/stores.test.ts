@@ -256,6 +256,7 @@ describe('sessions at the network address', () => {
     const results = await Promise.allSettled(Array.from({ length: 5 }, () => sessions.acceptHandOff(handOff)));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     const again = new Sessions({ ...deps, store: store.restart() }, { sessionDays: 30 });
+    await again.start();
     await expect(again.acceptHandOff(handOff)).rejects.toMatchObject({ code: 'gateway/bad-token' });
     const late = sessions.issueHandOff(id(1));
     clock.jump(60_000);
@@ -280,8 +281,27 @@ describe('sessions at the network address', () => {
     expect((await sessions.account(second))?.account).toBe(id(1));
     clock.jump(24 * 3600 * 1000);
     expect(await sessions.account(second)).toBeUndefined();
+  });
+
+  it('remember used hand-offs for as long as they could be used again, and no longer', async () => {
+    const directory = await directoryOn(store);
+    await directory.claim(claim(1), 'a');
+    const deps = { clock, random: systemRandom, signer: key, directory };
+    const sessions = new Sessions({ ...deps, store }, { sessionDays: 1 });
     await sessions.start();
-    for await (const [name] of store.iterate('spent')) throw new Error(`${name} was not forgotten`);
+    const remembered = async (on: MemoryStore) => {
+      let count = 0;
+      for await (const _row of on.iterate('spent')) count++;
+      return count;
+    };
+    for (let minute = 0; minute < 3; minute++) {
+      for (let n = 0; n < 5; n++) await sessions.acceptHandOff(sessions.issueHandOff(id(1)));
+      expect(await remembered(store)).toBe(5);
+      clock.jump(60_000);
+    }
+    const later = store.restart();
+    await new Sessions({ ...deps, store: later }, { sessionDays: 1 }).start();
+    expect(await remembered(later)).toBe(0);
   });
 });
 
@@ -344,6 +364,33 @@ describe('invitations', () => {
     expect(
       (await later.invitations.redeem(await later.invite('Freiburg'), (await peerIds(1))[0] as string)).nodeNumber,
     ).toBe(2);
+  });
+
+  it('are not for a node that is a member: it keeps its name, and the invitation its use', async () => {
+    const { invitations, invite, members } = await compose(store);
+    const [member, newcomer] = (await peerIds(2)) as [string, string];
+    await invitations.redeem(await invite('Uppsala'), member);
+    const second = await invite('Freiburg');
+    await expect(invitations.redeem(second, member)).rejects.toMatchObject({
+      code: 'join/already-member',
+      data: { name: 'Uppsala' },
+    });
+    expect(members.get(member)?.credential.name).toBe('Uppsala');
+    expect(await invitations.redeem(second, newcomer)).toMatchObject({ name: 'Freiburg', nodeNumber: 2 });
+  });
+
+  it('can be withdrawn until they are used', async () => {
+    const { invitations, invite } = await compose(store);
+    const [peer] = (await peerIds(1)) as [string];
+    const [used, unused] = [await invite('Uppsala'), await invite('Freiburg')];
+    await invitations.redeem(used, peer);
+    const idOf = async (name: string) => (await invitations.list()).find((one) => one.name === name)?.id as string;
+    await expect(invitations.withdraw(await idOf('Uppsala'))).rejects.toMatchObject({
+      code: 'coordinator/invitation-used',
+    });
+    expect(await invitations.withdraw(await idOf('Freiburg'))).toMatchObject({ name: 'Freiburg' });
+    await expect(invitations.redeem(unused, peer)).rejects.toMatchObject({ code: 'join/unknown-invitation' });
+    await expect(invitations.withdraw('0000')).rejects.toMatchObject({ code: 'coordinator/unknown-invitation' });
   });
 
   it('are forgotten a month after they were used or expired, and not before', async () => {
@@ -562,6 +609,44 @@ describe('the registry', () => {
       last: { boot: 7, bootNonce: 'nonce7' },
     });
     expect(again.registry.get(peerId)).toMatchObject({ presence: 'away', routable: false });
+  });
+
+  it('writes a new start together with its state, so that no crash leaves a drained peer with the start that ended it', async () => {
+    const { registry, peerId } = await withPeer();
+    await registry.admitted(peerId, hello(1), false);
+    registry.draining(peerId);
+    const { op, done } = registry.drainedOp(peerId, '1');
+    await store.commit([op]);
+    expect(done()).toBe(true);
+    // What the disk has after each write: any of them may be the last.
+    const written: unknown[] = [];
+    const commit = store.commit.bind(store);
+    store.commit = async (ops) => {
+      await commit(ops);
+      const { state, last, receipt } = JSON.parse(Buffer.from((await store.get('peers', peerId)) ?? []).toString());
+      written.push([state, last.boot, receipt]);
+    };
+    store.failNext = true;
+    await expect(registry.admitted(peerId, hello(2), false)).rejects.toThrow('disk is full');
+    expect(registry.get(peerId)?.record).toMatchObject({ state: 'drained', last: { boot: 1 } });
+    await registry.admitted(peerId, hello(2), false);
+    expect(written).toEqual([['joining', 2, undefined]]);
+    const again = await build(store.restart());
+    await again.registry.admitted(peerId, hello(2), true);
+    again.registry.heard(peerId, load(1), more);
+    expect(again.registry.get(peerId)?.record.state).toBe('serving');
+  });
+
+  it('admits on top of what changed while a start was being written', async () => {
+    const { registry, peerId, state } = await withPeer();
+    await registry.admitted(peerId, hello(1), false);
+    registry.heard(peerId, load(1), more);
+    const admitted = registry.admitted(peerId, hello(1), true);
+    registry.draining(peerId);
+    await admitted;
+    expect(state()).toBe('draining');
+    const again = await build(store.restart());
+    expect(again.registry.get(peerId)?.record.state).toBe('draining');
   });
 
   it('counts users who were sent somewhere until they arrive or do not come', async () => {

@@ -182,6 +182,18 @@ describe('a dry run', () => {
     expect(JSON.stringify([...world.disk.rows].map(([key, value]) => [key, Buffer.from(value).toString()]))).toBe(rows);
   });
 
+  it('goes by what the network wants and not by what this node has been told to keep', async () => {
+    const world = await smallWorld();
+    world.coordinator.wanted = 4;
+    const life = await start(world);
+    const answer = await ask(life, { dryRun: true });
+    expect(answer.safe).toBe(false);
+    expect(answer.text.join('\n')).toContain('3 other institutions or repositories serve now, 4 are needed');
+    expect((await ask(life, { dryRun: true, acceptCopies: 2 })).safe).toBe(true);
+    world.coordinator.isAway = true;
+    expect((await ask(life, { dryRun: true })).text.join('\n')).toContain('the coordinator cannot be reached now');
+  });
+
   it('says why a drain could not be completed', async () => {
     const world = await smallWorld();
     world.holder('b').serving = false;
@@ -339,6 +351,50 @@ describe('what a drain waits for', () => {
     const second = ask(life, { acceptCopies: 1 });
     expect((await drive(world.clock, second)).safe).toBe(true);
     expect((await first).safe).toBe(true);
+  });
+});
+
+describe('a drain that is asked for again', () => {
+  /** Nobody has room: it stands in the middle of its data. */
+  async function midway(args: Record<string, unknown>): Promise<{ world: World; life: Life }> {
+    const world = await smallWorld();
+    for (const holder of ['repo', 'b', 'c']) world.holder(holder).freeBytes = 0;
+    const life = await start(world);
+    ask(life, args).catch(() => {});
+    await driveUntil(world.clock, () => life.drain.status().step === 'data');
+    return { world, life };
+  }
+
+  it('keeps its terms and its deadline at SIGTERM', async () => {
+    const { world, life } = await midway({ acceptCopies: 1, abandon: true });
+    const { deadlineAt } = life.drain.status();
+    world.clock.advance(60_000);
+    const announced = () => world.coordinator.calls.filter((call) => call === 'announce').length;
+    const before = announced();
+    await life.drain.ensure();
+    await driveUntil(world.clock, () => life.drain.status().step === 'data');
+    expect(announced()).toBe(before);
+    expect(life.drain.status().deadlineAt).toBe(deadlineAt);
+    const answer = await drive(world.clock, ask(life), 5000);
+    // What was not given a second time stands.
+    expect(answer.text.join('\n')).toContain('Abandoned');
+  });
+
+  it('keeps what it is content with when it is asked for plainly', async () => {
+    const { world, life } = await midway({ acceptCopies: 1 });
+    const second = ask(life);
+    world.holder('b').freeBytes = 1e12;
+    world.holder('c').serving = false;
+    world.holder('repo').serving = false;
+    world.holdersChanged();
+    expect((await drive(world.clock, second)).safe).toBe(true);
+  });
+
+  it('begins at SIGTERM when there is none', async () => {
+    const world = await smallWorld();
+    const life = await start(world);
+    await life.drain.ensure();
+    expect((await drive(world.clock, life.drain.done)).safe).toBe(true);
   });
 });
 

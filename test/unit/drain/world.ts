@@ -166,6 +166,14 @@ export class FakeCoordinator implements Handover {
     this.isComplete = false;
   }
 
+  /** What the network wants; raised by tests. */
+  wanted = 2;
+
+  async terms() {
+    if (!this.reachable()) throw drainErrors('away');
+    return { copies: this.wanted, domains: new Set(this.serving().map(({ domain }) => domain)).size };
+  }
+
   async announce(acceptCopies: number | undefined) {
     this.take('announce');
     const copies = Math.min(acceptCopies ?? 2, 2);

@@ -66,7 +66,6 @@ class Coordinator {
       digestIntervalMs: 1000,
       networkUrl: 'http://127.0.0.1:1',
       repository: papers.coordinator.peerId,
-      copies: 2,
       time: this.clock.now(),
       members: { digest: '0'.repeat(64), members: 0, revocation: 0 },
     };
