@@ -1,16 +1,18 @@
 #!/usr/bin/env node
 /** The institution's command. Flags → options → node/node.ts; commands beside a running node go through its control socket. */
 import '../protocol/runtime/polyfill.js';
-import { join, relative } from 'node:path';
-import { Command, Option } from 'commander';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { NODE_ENVIRONMENT_PREFIX, NODE_OPTIONS, type NodeOptions } from '../node/options.js';
 import { counted } from '../protocol/runtime/amounts.js';
 import { callControl } from '../protocol/runtime/control.js';
 import { DataFolder } from '../protocol/runtime/data-folder.js';
 import { packageVersion } from '../protocol/runtime/package.js';
 import { initFolder } from '../protocol/trust/init-folder.js';
+import { addDataCommands } from './data-commands.js';
 import {
   type CommonFlags,
+  commandName,
   dataFlags,
   oneLineErrors,
   printResult,
@@ -27,12 +29,6 @@ const SOURCES = { specs: NODE_OPTIONS, prefix: NODE_ENVIRONMENT_PREFIX, configNa
 
 function optionsOf(flags: CommonFlags): { options: NodeOptions; folder: string; configFile: string | undefined } {
   return readOptions(SOURCES, flags);
-}
-
-/** How this program was called: from a clone it is not on the PATH. */
-function commandName(): string {
-  const script = process.argv[1] ?? 'galaxy-node';
-  return script.endsWith('.js') ? `node ${relative(process.cwd(), script)}` : 'galaxy-node';
 }
 
 /** Loaded by the commands that need it: help and questions to a running node stay quick. */
@@ -69,7 +65,7 @@ dataFlags(program.command('init'))
       const made = await init(folder, flags, { name: flags.name, listen: flags.listen });
       printResult(flags, { folder, peerId: made.peerId, config: made.configFile }, () => [
         `A new node is in ${folder}. Its options are in ${made.configFile}.`,
-        'Next: galaxy-node start',
+        `Next: ${commandName('galaxy-node')} start --data ${folder}`,
       ]);
       return 0;
     }, flags),
@@ -124,7 +120,7 @@ Example:
           if (first) {
             lines.push(
               `Back up this folder: ${folder}`,
-              `Become admin:        ${commandName()} user create --admin --email YOU@EXAMPLE.ORG --data ${folder}`,
+              `Become admin:        ${commandName('galaxy-node')} user create --admin --email YOU@EXAMPLE.ORG --data ${folder}`,
               'Stop it:             Ctrl+C',
             );
           }
@@ -163,7 +159,7 @@ dataFlags(program.command('join'))
         printResult(flags, joined, () => [
           `Joined the network "${joined.network}" as ${joined.name} (node ${joined.nodeNumber}).`,
           `Other nodes reach this one: ${joined.reachable.peer}. Browsers: ${joined.reachable.web}.`,
-          joined.running ? 'The node is serving.' : 'Next: galaxy-node start',
+          joined.running ? 'The node is serving.' : `Next: ${commandName('galaxy-node')} start --data ${folder}`,
         ]);
       } finally {
         bar.end();
@@ -229,7 +225,7 @@ dataFlags(program.command('drain'))
         {
           dryRun: flags.dryRun ?? false,
           acceptCopies: flags.acceptCopies ?? null,
-          abandon: flags.abandon ?? false,
+          abandon: flags.abandon,
           cancel: flags.cancel ?? false,
         },
         (progress) => {
@@ -257,7 +253,10 @@ dataFlags(program.command('stop'))
     }, flags),
   );
 
-const user = program.command('user').description("Manage this node's users.");
+const user = program
+  .command('user')
+  .description("Manage this node's users.")
+  .addHelpText('after', '\nExample:\n  $ galaxy-node user create --admin --email ada@example.org\n');
 
 dataFlags(user.command('create'))
   .description('Create a user; with --admin one who administers this node.')
@@ -307,7 +306,10 @@ dataFlags(user.command('passwd'))
     }, flags),
   );
 
-const config = program.command('config').description('The configuration.');
+const config = program
+  .command('config')
+  .description('The configuration.')
+  .addHelpText('after', '\nExample:\n  $ galaxy-node config set replication.paused true\n');
 dataFlags(config.command('show'))
   .description('Every option with its value and documentation, as YAML.')
   .addHelpText('after', '\nExample:\n  $ galaxy-node config show > galaxy-node.yml\n')
@@ -367,10 +369,11 @@ function withoutSecrets(options: NodeOptions): Record<string, unknown> {
 
 function parsePositive(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) program.error(`error: "${text}" is not a positive whole number`);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number above 0.');
   return value;
 }
 
 addToolCommands(program, optionsOf);
+addDataCommands(program, optionsOf);
 
 await program.parseAsync();

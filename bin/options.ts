@@ -47,7 +47,16 @@ export interface OptionSource<T extends OptionSpecs> {
 /** What is wrong with the command line in one line, like every other error; before the first subcommand is added. */
 export function oneLineErrors(program: Command): Command {
   return program.configureOutput({
-    outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')} See --help.\n`),
+    outputError: (text, write) => {
+      const message = text
+        .trim()
+        .replace(/\s*\n\s*/g, ' ')
+        .replace(/^error: /, '');
+      if (process.argv.includes('--json')) {
+        process.stdout.write(`${JSON.stringify({ error: { code: 'usage', message, mend: 'See --help.' } })}\n`);
+      }
+      write(`error: ${message} See --help.\n`);
+    },
   });
 }
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { NodeOptions } from '../node/options.js';
 import { callControl } from '../protocol/runtime/control.js';
 import { DataFolder } from '../protocol/runtime/data-folder.js';
@@ -18,7 +18,6 @@ const toolCommandErrors = defineErrors('tool-command', {
     mend: 'See `galaxy-node tool list`.',
   },
   'no-file': { kind: 'not-found', say: 'There is no file or folder {path}.', mend: 'Check the name.' },
-  'bad-number': { kind: 'bad-request', say: '"{text}" is not a positive number.', mend: 'For example: --timeout 600' },
 });
 
 type OptionsOf = (flags: CommonFlags) => { options: NodeOptions; folder: string };
@@ -171,6 +170,6 @@ interface TestFlags {
 
 function positive(text: string): number {
   const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0) throw toolCommandErrors('bad-number', { text });
+  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('It must be a number above 0.');
   return value;
 }

@@ -10,6 +10,7 @@ import { NODE_ENVIRONMENT_PREFIX, NODE_OPTIONS, type NodeOptions } from '../node
 import { exitCodeOf, resultLines, type TestResult } from '../node/tool-test/result.js';
 import { type Candidate, ToolTestRunner } from '../node/tool-test/runner.js';
 import { loaded } from '../node/tool-test/shown.js';
+import { placeTestTables } from '../node/tool-test/test-tables.js';
 import { DataFolder } from '../protocol/runtime/data-folder.js';
 import { initFolder } from '../protocol/trust/init-folder.js';
 import { readOptions } from './options.js';
@@ -43,6 +44,7 @@ export async function runToolTests(
   try {
     const options = optionsFor(folder, paths, wish);
     await initFolder('node', folder, { name: SOURCES.configName, text: '' }, new Date());
+    placeTestTables(paths, join(folder, 'tool-data'));
     signal.throwIfAborted();
     node = await createNode(options, DataFolder.open(folder, 'node'));
     await node.start();
@@ -90,7 +92,9 @@ async function testOn(
     tell({ ...base, status: 'error', problems: [problem.message] }, '[not loaded]');
   }
   for (const { tool } of candidates.filter(({ tests }) => tests.length === 0)) {
-    wish.print(`[no tests] ${tool.id} (${tool.file})`);
+    const why =
+      tool.action === 'internal' ? ': the node itself carries it out, and no wrapper can say how to test it' : '';
+    wish.print(`[no tests] ${tool.id} (${tool.file})${why}`);
   }
   const runner = new ToolTestRunner(parts, {
     account,

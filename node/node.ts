@@ -38,6 +38,7 @@ import { RECEIPT_FILE, ReceiptFile } from './drain/receipt-file.js';
 import { Drain } from './drain.js';
 import { Histories } from './histories/histories.js';
 import { HANDLER_DEFAULTS, HandlerPool } from './jobs/handler-pool.js';
+import { jobPath } from './jobs/job-path.js';
 import { JOB_DEFAULTS, JobManager } from './jobs/manager.js';
 import { noOtherHome } from './jobs/outbox.js';
 import type { Joined } from './joined.js';
@@ -49,8 +50,12 @@ import { CurrentHolders } from './replication/current-holders.js';
 import { Ledger } from './replication/ledger.js';
 import { Replication } from './replication/replication.js';
 import { statusText } from './status-text.js';
+import { createDataTables, type DataTables } from './toolbox/data-tables.js';
+import { engineEnvironment } from './toolbox/requirement-engine.js';
+import { RequirementResolver } from './toolbox/requirements.js';
 import type { Toolbox } from './toolbox/tool.js';
 import { createToolbox } from './toolbox/toolbox.js';
+import { UserTools } from './toolbox/user-tool/user-tools.js';
 import { type UserCommands, userCommands } from './user-commands.js';
 import { createWeb } from './web/web.js';
 
@@ -97,6 +102,7 @@ export interface NodeParts {
   collections: Collections;
   jobs: JobManager;
   toolbox: Toolbox;
+  tables: DataTables;
   blobs: BlobStore;
   log: AccountLog;
   clock: Clock;
@@ -167,10 +173,26 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
   let joined: Joined | undefined;
 
   const datatypes = createDatatypes();
-  const toolbox = await createToolbox(
-    { datatypes, log: logger },
-    { folders: [...options['tools.folders']], installed: folder.file('tools'), cache: folder.file('cache', 'tools') },
+  const programs = new RequirementResolver(
+    { clock },
+    {
+      path: jobPath(),
+      environment: options['tools.environment'],
+      container: options['tools.container'],
+      engineEnvironment: engineEnvironment(process.env),
+    },
   );
+  const toolbox = await createToolbox(
+    { datatypes, log: logger, programs },
+    {
+      folders: [...options['tools.folders']],
+      installed: folder.file('tools'),
+      cache: folder.file('cache', 'tools'),
+      userTools: options['tools.userTools'] !== 'nobody',
+    },
+  );
+  const userTools = new UserTools({ log, ids, clock, toolbox }, { who: options['tools.userTools'] });
+  const tables = createDataTables({ folder: folder.file('tool-data') });
   const pool = lifecycle.add(
     'job handlers',
     new HandlerPool(
@@ -194,6 +216,8 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
         leases,
         blobs,
         toolbox,
+        tables,
+        programs,
         executor: pool,
         home: {
           deliver: (...word) => (joined?.jobCalls ?? noOtherHome).deliver(...word),
@@ -307,6 +331,8 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
       uploads,
       datatypes,
       toolbox,
+      userTools,
+      tables,
       jobs,
       blobs,
       web,
@@ -486,7 +512,7 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
       const ended = drain.outcome(new AbortController().signal);
       ended.catch(() => {});
       try {
-        await drain.begin();
+        await drain.ensure();
         // Refused (too few institutions left): the data stays in its folder, and whoever stopped us is told why.
         const refused = ended.then((end) => (end.is === 'refused' ? Promise.reject(end.error) : done));
         await Promise.race([done, refused]);
@@ -496,6 +522,6 @@ async function assemble(core: NodeCore): Promise<GalaxyNode> {
     },
     describe,
     done,
-    parts: { accounts, histories, datasets, collections, jobs, toolbox, blobs, log, clock },
+    parts: { accounts, histories, datasets, collections, jobs, toolbox, tables, blobs, log, clock },
   };
 }

@@ -1,6 +1,8 @@
 /** Every option of a node, with its default and documentation. `galaxy-node config show` prints this table. */
+
 import { z } from 'zod';
 import { type OptionValues, option } from '../protocol/runtime/config.js';
+import { publicUrl } from '../protocol/wire/calls/shapes.js';
 
 const bytes = z.number().int().nonnegative();
 const hostPort = z
@@ -17,9 +19,14 @@ export const NODE_OPTIONS = {
   brand: option(z.string().max(200), '', 'Text beside the Galaxy logo. Empty: the name.'),
   listen: option(hostPort, '127.0.0.1:8080', 'Address and port of the web interface and API. Port 0 takes a free one.'),
   publicUrl: option(
-    z.union([z.url({ protocol: /^https?$/ }), z.literal('listen')]).nullable(),
+    z.union([publicUrl, z.literal('listen')]).nullable(),
     null,
     'The URL under which browsers reach this node. The coordinator checks it before it redirects users there.\n"listen": the address listened on. null: users reach this node through the coordinator only.',
+  ),
+  trustedProxies: option(
+    z.array(z.string()),
+    [],
+    'Address ranges of reverse proxies whose X-Forwarded-For is believed. Without it everybody behind one proxy counts as one\nvisitor, and wrong passwords of some lock the sign-in of all.',
   ),
   logLevel: option(
     z.enum(['silent', 'error', 'warn', 'info', 'debug']),
@@ -43,7 +50,11 @@ export const NODE_OPTIONS = {
     'Cost of argon2id (OWASP: 19 MiB, 2 iterations). Lower it only for tests.',
   ),
   sessionHours: option(z.number().positive().max(12), 12, 'How long a sign-in lasts without activity.'),
-  'uploads.sizeMaxBytes': option(bytes, 50 * 2 ** 30, 'Largest single upload, bytes.'),
+  'uploads.sizeMaxBytes': option(
+    bytes,
+    50 * 2 ** 30,
+    'Largest single upload, bytes. One account may have 500 that are not finished or not used, of four times this together.',
+  ),
   'storage.minFreeBytes': option(
     bytes,
     512 * 2 ** 20,
@@ -73,10 +84,17 @@ export const NODE_OPTIONS = {
         engine: z.enum(['podman', 'docker', 'apptainer', 'singularity']),
         images: z.record(z.string(), z.string()).default({}),
         readable: z.array(z.string()).default([]),
+        network: z.boolean().default(false),
+        limits: z.boolean().default(true),
       })
       .nullable(),
     null,
-    'A container program for tools whose packages are neither on PATH nor given by tools.environment:\n{engine: podman, images: {samtools: IMAGE}, readable: [/srv/references]}. A wrapper names its own image, else\n`images` does, by package. `readable`: folders that every container may read. null: none.',
+    'A container program for tools whose packages are neither on PATH nor given by tools.environment:\n{engine: podman, images: {samtools: IMAGE}, readable: [/srv/references]}. A wrapper names its own image, else\n`images` does, by package. `readable`: folders that every container may read. `network: true`: containers reach the\nnetwork. `limits: false`: no bounds on cores, memory and processes, where the machine cannot set them. null: none.',
+  ),
+  'tools.userTools': option(
+    z.enum(['nobody', 'admins', 'everyone']),
+    'admins',
+    'Who may add tools of their own (GalaxyUserTool) and run them, always confined: by a container, or by bubblewrap.\nWhere registration is open, "everyone" lets any visitor run programs of this machine.',
   ),
   'client.folder': option(
     z.string().nullable(),

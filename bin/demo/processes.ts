@@ -3,8 +3,7 @@
  * their JSON `ready` line. Everything started here is ended here, by its process group.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { packageRoot } from '../../protocol/runtime/package.js';
@@ -144,9 +143,4 @@ export async function runToEnd(
 /** Ends whatever a test left running; call it in afterAll. */
 export async function endAllPrograms(): Promise<void> {
   await Promise.all([...running].map((program) => program.killGroup()));
-}
-
-export function scratchFolder(prefix = 'galaxy-'): { path: string; remove(): void } {
-  const path = mkdtempSync(join(tmpdir(), prefix));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }

@@ -7,7 +7,6 @@ import type { FastifyInstance } from 'fastify';
 const EMPTY_LISTS = [
   '/api/webhooks',
   '/api/entry_points',
-  '/api/unprivileged_tools',
   '/api/dynamic_tools',
   '/api/object_stores',
   '/api/object_store_templates',

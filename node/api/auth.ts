@@ -9,6 +9,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountView } from '../../protocol/account/records.js';
+import { type Cidr, clientAddress, parseCidr } from '../../protocol/runtime/addresses.js';
 import { isDomainError } from '../../protocol/runtime/errors.js';
 import { type Random, randomHex } from '../../protocol/runtime/random.js';
 import type { WhenHere } from '../accounts/account-keys.js';
@@ -31,6 +32,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The session behind `caller`, when it came by cookie. */
     session: Session | undefined;
+    /** The visitor's own: for counting failures. */
+    clientAddress: string;
   }
   interface FastifyContextConfig {
     /** The route does not ask who calls: plain files. */
@@ -51,8 +54,11 @@ export interface AuthOptions {
 export function installAuth(app: FastifyInstance, deps: AuthDeps, options: AuthOptions = {}): void {
   app.decorateRequest('caller');
   app.decorateRequest('session');
+  app.decorateRequest('clientAddress', '');
+  const proxies = deps.options.trustedProxies.map(parseCidr);
   app.addHook('onRequest', async (request, reply) => {
     request.caller = ANONYMOUS;
+    request.clientAddress = addressOf(request, proxies);
     if (request.routeOptions.config?.public) return;
     const key = keyOf(request);
     if (key !== undefined) request.caller = await callerByKey(deps, request, key, options);
@@ -103,12 +109,12 @@ export function hasCsrfToken(request: FastifyRequest, token: unknown): boolean {
   return visit !== undefined && sameText(token, visitToken(visit));
 }
 
-/** The visitor's address, for counting failures. A request on a peer's stream has only what the peer says. */
-export function addressOf(request: FastifyRequest): string {
+/** The visitor's address. A request on a peer's stream has only what the peer says. */
+export function addressOf(request: FastifyRequest, trustedProxies: readonly Cidr[]): string {
   const { remoteAddress: direct, remotePeer } = request.raw.socket as { remoteAddress?: string; remotePeer?: string };
-  // Through the tunnel the other end is the coordinator, for everybody; it says for whom, and lets no client say it.
-  if (direct !== undefined && remotePeer === undefined) return direct;
   const forwarded = request.headers['x-forwarded-for'];
+  // Through the tunnel the other end is the coordinator, for everybody; it says for whom, and lets no client say it.
+  if (direct !== undefined && remotePeer === undefined) return clientAddress(direct, forwarded, trustedProxies);
   return (
     (typeof forwarded === 'string' ? forwarded.split(',')[0]?.trim().slice(0, 64) : undefined) || (direct ?? 'unknown')
   );

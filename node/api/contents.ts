@@ -52,6 +52,7 @@ const creation = z.object({
   type: contentType.optional(),
   source: z.enum(['hda', 'ldda', 'library', 'library_folder', 'new_collection', 'hdca']).optional(),
   content: z.string().max(255).nullish(),
+  copy_elements: flag.optional(),
 });
 
 const itemRef = z.object({ id: entityId, history_content_type: contentType });
@@ -113,6 +114,13 @@ export const contentsRoutes: Routes<Uses> = (app, deps) => {
       if ((only ?? body.type) === 'dataset_collection' && body.source !== 'hdca') {
         const collection = parse(newCollection, request.body);
         return createCollection(deps, caller, { ...collection, history_id: history.id });
+      }
+      if ((only ?? body.type) === 'dataset_collection' && body.content) {
+        const facts = await collections.copy(caller.account, parse(entityId, body.content), {
+          history: history.id,
+          copyElements: body.copy_elements ?? true,
+        });
+        return collectionDetailed(facts, collections.elements(caller.view, facts));
       }
       if (body.source !== 'hda' || !body.content) {
         throw apiErrors('not-implemented', { method: 'POST', path: `contents from ${body.source ?? 'nothing'}` });

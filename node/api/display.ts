@@ -50,6 +50,10 @@ export const displayRoutes: Routes<Uses> = (app, deps) => {
       handler: (request, reply) => display(deps, request, reply, entityIdParam(request.params)),
     });
   }
+  // An index that was made with the dataset: from the client's list of downloads, and as `meta_files` says.
+  for (const path of ['/api/datasets/:id', '/api/histories/:history/contents/:id']) {
+    app.get(`${path}/metadata_file`, (request, reply) => metadataFile(deps, request, reply));
+  }
   // Where the client shows an image or the next lines of a table.
   app.get('/dataset/display', (request, reply) => {
     const { dataset_id: id } = parse(z.object({ dataset_id: entityId }), request.query);
@@ -70,9 +74,7 @@ async function display(
   const signal = closedSignal(reply);
   const open = await deps.datasets.open(view, id, { ...(query.filename ? { file: query.filename } : {}), signal });
   const attached = query.to_ext !== undefined;
-  reply.header('content-security-policy', SANDBOX);
-  reply.header('x-content-type-options', 'nosniff');
-  reply.header('cache-control', 'private, no-cache');
+  foreign(reply);
   if (query.offset !== undefined) return chunk(open, query.offset, query.ck_size ?? CHUNK_BYTES_MAX);
   const type = contentType(open.mimetype, query.raw ?? false);
   if (query.preview && !attached) {
@@ -96,6 +98,25 @@ async function display(
   }
   if (range) reply.header('content-range', `bytes ${range.start}-${range.end - 1}/${open.size}`);
   return send(request, reply, open, type, range ?? { start: 0, end: open.size }, range ? 206 : 200);
+}
+
+async function metadataFile(deps: Pick<ApiDeps, Uses>, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { metadata_file: file } = parse(z.object({ metadata_file: z.string().min(1).max(255) }), request.query);
+  const id = entityIdParam(request.params);
+  const view = deps.datasets.held(await deps.histories.holderOf(request.caller, id), id);
+  const history = (request.params as { history?: string }).history;
+  if (history !== undefined) deps.datasets.get(view, id, entityIdParam(request.params, 'history'));
+  const open = await deps.datasets.open(view, id, { file, signal: closedSignal(reply) });
+  foreign(reply);
+  reply.header('content-disposition', disposition(open, 'attachment', undefined));
+  return send(request, reply, open, open.mimetype, { start: 0, end: open.size }, 200);
+}
+
+/** What keeps a dataset from acting as a page of ours. */
+function foreign(reply: FastifyReply): void {
+  reply.header('content-security-policy', SANDBOX);
+  reply.header('x-content-type-options', 'nosniff');
+  reply.header('cache-control', 'private, no-cache');
 }
 
 function send(
@@ -144,8 +165,8 @@ export function disposition(open: OpenDataset, kind: 'inline' | 'attachment', to
   const { facts, file } = open;
   const extension = toExt && /^[\w.+-]+$/.test(toExt) && toExt !== 'data' ? toExt : facts.extension;
   const name =
-    file.role === 'primary'
-      ? `Galaxy${facts.hid}-[${facts.record.name}].${extension}`
+    file.role !== 'extra'
+      ? `Galaxy${facts.hid}-[${facts.record.name}].${file.role === 'primary' ? extension : file.path}`
       : (file.path.split('/').at(-1) ?? 'file');
   const plain = name.replace(/[^\x20-\x7e]|["\\/%;:*?<>|']/g, '_').slice(0, 200);
   // By way of bytes: half a character would make encodeURIComponent throw.

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AccountView } from '../../protocol/account/records.js';
 import { ranWith, selectJobs } from '../datasets/job-queries.js';
+import { jobsMaking } from '../datasets/places.js';
 import { toolContext } from '../datasets/tool-context.js';
 import { parseTime } from '../histories/query.js';
 import { TERMINAL } from '../jobs/job.js';
@@ -53,7 +54,10 @@ const JOBS_DEFAULT = 500;
 const SEARCH_HITS_MAX = 100;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-export const jobRoutes: Routes<'jobs' | 'toolbox' | 'datasets'> = (app, { jobs, toolbox, datasets }) => {
+type Uses = 'jobs' | 'toolbox' | 'datasets' | 'blobs' | 'tables';
+
+export const jobRoutes: Routes<Uses> = (app, deps) => {
+  const { jobs, toolbox, datasets } = deps;
   const factsOf = (view: AccountView, id: string): JobFacts => {
     const record = view.get('job', id);
     if (record === undefined) throw apiErrors('not-found', { what: 'job', id });
@@ -76,6 +80,7 @@ export const jobRoutes: Routes<'jobs' | 'toolbox' | 'datasets'> = (app, { jobs, 
         tools: query.tool_id,
         toolsLike: query.tool_id_like,
         history: query.history_id,
+        among: together(view, query.implicit_collection_jobs_id),
         from: timeBound('date_range_min', query.date_range_min, 0),
         // A day given as the end means all of it, unless it has a time.
         to: timeBound('date_range_max', query.date_range_max, DAY_MS - 1),
@@ -122,7 +127,13 @@ export const jobRoutes: Routes<'jobs' | 'toolbox' | 'datasets'> = (app, { jobs, 
 
   app.get('/api/jobs/:id/outputs', async (request) => {
     const { record } = facts(request);
-    return Object.entries(record.outputs).map(([name, id]) => ({ name, dataset: { src: 'hda', id } }));
+    return [
+      ...Object.entries(record.outputs).map(([name, id]) => ({ name, dataset: { src: 'hda', id } })),
+      ...Object.entries(record.outputCollections ?? {}).map(([name, id]) => ({
+        name,
+        dataset_collection_instance: { src: 'hdca', id },
+      })),
+    ];
   });
 
   app.get('/api/jobs/:id/metrics', async (request) => jobMetrics(facts(request).record));
@@ -166,7 +177,7 @@ export const jobRoutes: Routes<'jobs' | 'toolbox' | 'datasets'> = (app, { jobs, 
     if (tool.action === 'internal') {
       throw apiErrors('bad-parameter', { parameter: 'id', reason: 'names an upload, which cannot be run again' });
     }
-    const form = toolbox.form(tool, toolContext(view, record.history), record.params);
+    const form = toolbox.form(tool, toolContext(view, record.history, deps), record.params);
     return { ...form, job_id: record.id, job_remap: null, history_id: record.history };
   });
 
@@ -190,6 +201,13 @@ export const jobRoutes: Routes<'jobs' | 'toolbox' | 'datasets'> = (app, { jobs, 
     return [];
   });
 };
+
+/** The jobs of an implicit collection, which are known by its id. */
+function together(view: AccountView, id: string | undefined): Set<string> | undefined {
+  if (id === undefined) return undefined;
+  const record = view.get('collection', id);
+  return record?.implicit ? jobsMaking(view, record) : new Set();
+}
 
 function timeBound(parameter: string, text: string | undefined, wholeDayMs: number): number | undefined {
   if (text === undefined) return undefined;

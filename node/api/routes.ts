@@ -16,6 +16,7 @@ import { notificationRoutes } from './notifications.js';
 import type { RouteFile } from './route-file.js';
 import { toolPanelRoutes } from './tool-panels.js';
 import { toolRoutes } from './tools.js';
+import { unprivilegedToolRoutes } from './unprivileged-tools.js';
 import { uploadRoutes } from './uploads.js';
 import { userFormRoutes } from './user-forms.js';
 import { userKeyRoutes } from './user-keys.js';
@@ -44,6 +45,7 @@ export const ROUTE_FILES: readonly RouteFile[] = [
   uploadRoutes,
   toolRoutes,
   toolPanelRoutes,
+  unprivilegedToolRoutes,
   jobRoutes,
   absentRoutes,
 ];

@@ -10,7 +10,8 @@ import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
 import multipart from '@fastify/multipart';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { defineErrors, describeError, isDomainError } from '../../protocol/runtime/errors.js';
+import { describeError, isDomainError } from '../../protocol/runtime/errors.js';
+import { splitHostPort, webListenError } from '../../protocol/runtime/listen.js';
 import { redactUrl } from '../../protocol/runtime/logger.js';
 import { randomHex } from '../../protocol/runtime/random.js';
 import { readRestOfBody } from '../../protocol/runtime/rest-of-body.js';
@@ -25,19 +26,6 @@ import { installHandOff } from './hand-off.js';
 import { answerMoved, meansMoved } from './moved.js';
 import type { ApiContext, ApiServerOptions } from './route-file.js';
 import { ROUTE_FILES } from './routes.js';
-
-const serverErrors = defineErrors('http', {
-  'port-taken': {
-    kind: 'conflict',
-    say: '{address} is used by another program.',
-    mend: 'Stop that program, or set the option listen to another port (port 0 takes a free one).',
-  },
-  'cannot-listen': {
-    kind: 'bad-request',
-    say: 'The web interface cannot listen on {address}: {reason}.',
-    mend: 'Check the option listen.',
-  },
-});
 
 /** The web door, as the root hands it in: a door does not import another. */
 export interface WebDoor {
@@ -158,7 +146,7 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
     throw apiErrors(isGalaxyResource(path) ? 'not-implemented' : 'no-endpoint', { method: request.method, path });
   });
 
-  const { host, port } = splitAddress(options.listen);
+  const { host, port } = splitHostPort(options.listen);
   let started = false;
   return {
     app,
@@ -167,9 +155,7 @@ export async function createApiServer(deps: ApiServerDeps, options: ApiServerOpt
       try {
         await app.listen({ host, port, backlog: 511 });
       } catch (cause) {
-        const { code, message } = cause as { code?: string; message: string };
-        if (code === 'EADDRINUSE') throw serverErrors('port-taken', { address: options.listen }, { cause });
-        throw serverErrors('cannot-listen', { address: options.listen, reason: message }, { cause });
+        throw webListenError(cause, options.listen);
       }
       started = true;
       const address = app.server.address();
@@ -206,11 +192,6 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: import('node:net
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
-}
-
-function splitAddress(listen: string): { host: string; port: number } {
-  const at = listen.lastIndexOf(':');
-  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(listen.slice(at + 1)) };
 }
 
 /** Names are free text; header values are not. */

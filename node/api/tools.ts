@@ -5,19 +5,32 @@ import type { AccountView } from '../../protocol/account/records.js';
 import type { JsonObject } from '../../protocol/log/entry.js';
 import { toolContext } from '../datasets/tool-context.js';
 import { planToolRun } from '../datasets/tool-run.js';
+import type { SubmittedJob } from '../jobs/job.js';
 import type { Tool } from '../toolbox/tool.js';
+import { isYaml } from '../toolbox/wrapper-file.js';
 import { requireAccount } from './auth.js';
 import type { ApiDeps, Routes } from './context.js';
 import { apiErrors } from './errors.js';
 import { planLegacyUpload } from './fetch-request.js';
 import { jsonField, readForm, releaseAll } from './form-body.js';
+import { collectionDetailed } from './serializers/collection.js';
 import { datasetDetailed, namedOutput } from './serializers/dataset.js';
 import { jobSummary } from './serializers/job.js';
 import { sectionsWithTools, toolRequirements } from './serializers/tool-panel.js';
 import { resolveItems, submitUpload } from './uploads.js';
 import { entityId, flag, parse } from './validation.js';
 
-type Uses = 'toolbox' | 'histories' | 'datasets' | 'datatypes' | 'jobs' | 'uploads';
+type Uses =
+  | 'toolbox'
+  | 'userTools'
+  | 'histories'
+  | 'datasets'
+  | 'collections'
+  | 'datatypes'
+  | 'jobs'
+  | 'uploads'
+  | 'blobs'
+  | 'tables';
 
 const listQuery = z.object({
   in_panel: flag.optional(),
@@ -32,9 +45,11 @@ const showQuery = z.object({
   link_details: flag.optional(),
   tool_version: z.string().max(255).optional(),
   version: z.string().max(255).optional(),
+  tool_uuid: z.string().max(64).optional(),
 });
 
 const buildBody = z.object({
+  tool_uuid: z.string().max(64).nullish(),
   inputs: z.unknown().optional(),
   tool_version: z.string().max(255).nullish(),
   version: z.string().max(255).nullish(),
@@ -43,7 +58,9 @@ const buildBody = z.object({
 });
 
 const runBody = z.object({
-  tool_id: z.string().min(1).max(1000),
+  tool_id: z.string().min(1).max(1000).nullish(),
+  /** A tool of the caller's own. */
+  tool_uuid: z.string().max(64).nullish(),
   tool_version: z.string().max(255).nullish(),
   history_id: entityId.nullish(),
   input_format: z.enum(['legacy', '21.01']).optional(),
@@ -91,8 +108,8 @@ export const toolRoutes: Routes<Uses> = (app, deps) => {
         const items = await resolveItems(deps, caller.account, planLegacyUpload(inputs, has), inputs, files);
         return await submitUpload(deps, caller, { history: history.id, tool: 'upload1', items }, files);
       }
-      const tool = findTool(deps, body.tool_id, body.tool_version);
-      const plan = planToolRun(toolbox, tool, inputs, toolContext(caller.view, history.id));
+      const tool = findTool(deps, request, body.tool_uuid ?? body.tool_id ?? '', body.tool_version);
+      const plan = planToolRun(toolbox, tool, inputs, toolContext(caller.view, history.id, deps));
       if ('errors' in plan) {
         return reply.code(400).send({
           err_msg: Object.entries(plan.errors)
@@ -102,7 +119,7 @@ export const toolRoutes: Routes<Uses> = (app, deps) => {
           err_data: plan.errors,
         });
       }
-      const submitted = await deps.jobs.submit(caller.account, plan.submissions);
+      const submitted = await deps.jobs.submit(caller.account, plan.submissions, plan.implicit);
       return runAnswer(deps, caller.account, caller.view, submitted);
     } finally {
       await releaseAll(files.values());
@@ -115,19 +132,22 @@ export const toolRoutes: Routes<Uses> = (app, deps) => {
     const query = parse(showQuery, request.query);
     const version = query.tool_version ?? query.version;
     if (part === undefined) {
-      return toolbox.describe(findTool(deps, id, version), {
+      return toolbox.describe(findTool(deps, request, query.tool_uuid ?? id, version), {
         ioDetails: query.io_details ?? false,
         linkDetails: query.link_details ?? false,
       });
     }
-    const tool = findTool(deps, id, version);
+    const tool = findTool(deps, request, query.tool_uuid ?? id, version);
     switch (part) {
       case 'build':
         return buildForm(deps, request, tool, parse(buildBody, request.query));
       case 'citations':
         return tool.citations.map(({ type, content }) => ({ format: 'bibtex', type, content }));
       case 'raw_tool_source':
-        return reply.type('text/plain; charset=utf-8').header('language', 'xml').send(tool.source);
+        return reply
+          .type('text/plain; charset=utf-8')
+          .header('language', isYaml(tool.file) ? 'yaml' : 'xml')
+          .send(tool.source);
       case 'requirements':
         return toolRequirements(tool);
       case 'test_data':
@@ -141,7 +161,8 @@ export const toolRoutes: Routes<Uses> = (app, deps) => {
     const { id, part } = splitToolPath(toolPath(request));
     if (part !== 'build') throw apiErrors('no-endpoint', { method: 'POST', path: '/api/tools/…' });
     const body = parse(buildBody, request.body);
-    return buildForm(deps, request, findTool(deps, id, body.tool_version ?? body.version), body);
+    const tool = findTool(deps, request, body.tool_uuid ?? id, body.tool_version ?? body.version);
+    return buildForm(deps, request, tool, body);
   });
 };
 
@@ -169,7 +190,14 @@ function toolPath(request: FastifyRequest): string {
 }
 
 /** `latest`, or a version that is gone, is answered with the newest, as in Galaxy. */
-function findTool({ toolbox }: Pick<ApiDeps, 'toolbox'>, id: string, version: string | null | undefined): Tool {
+function findTool(
+  { toolbox, userTools }: Pick<ApiDeps, 'toolbox' | 'userTools'>,
+  { caller }: Pick<FastifyRequest, 'caller'>,
+  id: string,
+  version: string | null | undefined,
+): Tool {
+  const own = caller.view && userTools.tool(caller.view, caller, id);
+  if (own) return own;
   const wanted = version && version !== 'latest' ? version : undefined;
   const tool = toolbox.tool(id, wanted) ?? toolbox.tool(id);
   if (tool === undefined) throw apiErrors('not-found', { what: 'tool', id });
@@ -177,15 +205,16 @@ function findTool({ toolbox }: Pick<ApiDeps, 'toolbox'>, id: string, version: st
 }
 
 function buildForm(
-  { toolbox, histories }: Pick<ApiDeps, Uses>,
+  deps: Pick<ApiDeps, Uses>,
   request: FastifyRequest,
   tool: Tool,
   body: z.output<typeof buildBody>,
 ): JsonObject {
+  const { toolbox, histories } = deps;
   const { view } = requireAccount(request);
   const history = body.history_id ? histories.own(view, body.history_id) : histories.pickCurrent(view);
   const inputs = jsonField(body.inputs ?? {}, 'inputs');
-  return toolbox.form(tool, toolContext(view, history?.id ?? ''), parse(inputsSchema, inputs));
+  return toolbox.form(tool, toolContext(view, history?.id ?? '', deps), parse(inputsSchema, inputs));
 }
 
 const inputsSchema = z.record(z.string(), z.json());
@@ -201,23 +230,31 @@ function inputsOf(fields: Record<string, unknown>): JsonObject {
 }
 
 function runAnswer(
-  { datasets, datatypes, jobs }: Pick<ApiDeps, Uses>,
+  { datasets, collections, datatypes, jobs }: Pick<ApiDeps, Uses>,
   account: string,
   view: AccountView,
-  submitted: Awaited<ReturnType<ApiDeps['jobs']['submit']>>,
+  submitted: readonly SubmittedJob[],
 ) {
+  const collectionsOf = (named: Record<string, string> | undefined) =>
+    Object.entries(named ?? {}).flatMap(([name, id]) => {
+      const facts = collections.get(view, id);
+      // What one of many jobs makes is part of what they make together.
+      if (facts.record.parent !== undefined) return [];
+      return [namedOutput(collectionDetailed(facts, collections.elements(view, facts)), name)];
+    });
   return {
     outputs: submitted.flatMap(({ outputs }) =>
       Object.entries(outputs).map(([name, id]) =>
         namedOutput(datasetDetailed(datasets.get(view, id), datatypes, account), name),
       ),
     ),
-    output_collections: [],
+    output_collections: submitted.flatMap((one) => collectionsOf(one.collections)),
     jobs: submitted.flatMap(({ job }) => {
       const record = view.get('job', job);
       return record === undefined ? [] : [jobSummary({ view, record, local: jobs.local(job) })];
     }),
-    implicit_collections: [],
+    // The same for every job of a request.
+    implicit_collections: collectionsOf(submitted[0]?.implicit),
     produces_entry_points: false,
     errors: [],
   };

@@ -2,7 +2,6 @@
 import type { components } from '@galaxyproject/galaxy-api-client';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { accountErrors } from '../accounts/errors.js';
-import { addressOf } from './auth.js';
 import type { ApiDeps } from './context.js';
 import { apiErrors } from './errors.js';
 import { galaxyTime } from './serializers/time.js';
@@ -42,7 +41,7 @@ export function userKeyRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'account
 
   app.get('/api/authenticate/baseauth', async (request) => {
     const { login, password } = basicAuth(request);
-    const { account, here } = await accounts.signIn({ login, password, from: addressOf(request) });
+    const { account, here } = await accounts.signIn({ login, password, from: request.clientAddress });
     if (!here) throw accountErrors('elsewhere');
     return { api_key: (await accounts.keys.newest(account))?.key ?? (await accounts.keys.create(account)) };
   });

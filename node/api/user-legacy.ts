@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { hasControlCharacters } from '../../protocol/runtime/text.js';
 import type { SignedIn } from '../accounts/accounts.js';
 import { accountErrors } from '../accounts/errors.js';
-import { addressOf, clearSessionCookie, hasCsrfToken, refuseForeignForm, setSessionCookie } from './auth.js';
+import { clearSessionCookie, hasCsrfToken, refuseForeignForm, setSessionCookie } from './auth.js';
 import { apiErrors } from './errors.js';
 import { beginHandOff, forgetHandOff, leaveToNextPage } from './hand-off.js';
 import type { RouteFile } from './route-file.js';
@@ -57,7 +57,7 @@ export const userLegacyRoutes: RouteFile = (app, context) => {
   app.post('/user/login', async (request, reply) => {
     const form = parse(loginForm, request.body);
     refuseForeignForm(request, context, server, form.session_csrf_token);
-    const signedIn = await accounts.signIn({ login: form.login, password: form.password, from: addressOf(request) });
+    const signedIn = await accounts.signIn({ login: form.login, password: form.password, from: request.clientAddress });
     const redirect = next(request, reply, signedIn, form.redirect);
     if (signedIn.here) setSessionCookie(request, reply, accounts.sessions.issue(signedIn.account).token, context);
     return { message: 'Success.', redirect };

@@ -3,6 +3,7 @@ import type { Inspected } from '../../protocol/account/entries.js';
 import type { AccountView, DatasetRecord } from '../../protocol/account/records.js';
 import type { Draft, JsonObject } from '../../protocol/log/entry.js';
 import { seenFields } from './looks.js';
+import { datasetsIn } from './places.js';
 
 export type BulkOperation =
   | { operation: 'hide' | 'unhide' | 'delete' | 'undelete' | 'purge' }
@@ -54,10 +55,7 @@ export function bulkDrafts(
       if (item.kind === 'dataset') return deletion(record as DatasetRecord, true);
       return [
         ...change({ deleted: true }),
-        ...('elements' in record ? record.elements : []).flatMap((element) => {
-          const dataset = element.kind === 'dataset' ? view.get('dataset', element.id) : undefined;
-          return dataset === undefined ? [] : deletion(dataset, true);
-        }),
+        ...('elements' in record ? [...datasetsIn(view, record)] : []).flatMap((dataset) => deletion(dataset, true)),
       ];
     case 'change_datatype':
       if (item.kind === 'collection') return 'The datatype of a collection cannot be changed as a whole.';

@@ -8,6 +8,11 @@ export const datasetErrors = defineErrors('datasets', {
     say: 'There is no collection with id {id} here.',
     mend: 'Check the id.',
   },
+  'element-not-found': {
+    kind: 'not-found',
+    say: 'There is no element of a collection with id {id} here.',
+    mend: 'Check the id.',
+  },
   'not-in-history': {
     kind: 'not-found',
     say: 'The item {id} is not in that history.',
@@ -51,8 +56,8 @@ export const datasetErrors = defineErrors('datasets', {
   'bad-collection': { kind: 'bad-request', say: 'The collection cannot be made: {reason}.', mend: '' },
   'collection-type': {
     kind: 'not-implemented',
-    say: 'Collections of type "{type}" are not offered yet.',
-    mend: 'Types offered: list, paired.',
+    say: 'Collections of type "{type}" are not offered.',
+    mend: 'A type is up to four of these, joined by colons, for example list:paired: {ranks}.',
   },
   'bulk-too-large': {
     kind: 'bad-request',
@@ -81,6 +86,26 @@ export const uploadErrors = defineErrors('uploads', {
     kind: 'no-space',
     say: 'The disk of this node is too full for this upload ({free} bytes free).',
     mend: 'Nothing was stored. Try again when there is space, or at another node.',
+  },
+  'space-taken': {
+    kind: 'no-space',
+    say: 'The space left on the disk of this node ({free} bytes free) is needed for uploads that have begun ({toCome} bytes to come).',
+    mend: 'Nothing was stored. Try again when they are finished, or at another node.',
+  },
+  'too-many': {
+    kind: 'too-many',
+    say: 'You have {max} uploads here that are not finished or not used yet, and more are not taken.',
+    mend: 'Finish, use or remove some of them first.',
+  },
+  'too-much': {
+    kind: 'too-many',
+    say: 'Your uploads that are not finished or not used yet would come to {bytes} bytes; {max} are taken.',
+    mend: 'Finish, use or remove some of them first.',
+  },
+  'too-many-here': {
+    kind: 'unavailable',
+    say: 'This node has {max} uploads that are not finished or not used yet, and takes no more now.',
+    mend: 'Try again later, or at another node.',
   },
   closed: {
     kind: 'unavailable',

@@ -13,7 +13,8 @@ import {
   metadataOf,
 } from '../../protocol/account/records.js';
 import type { JsonObject } from '../../protocol/log/entry.js';
-import { jobState, type LocalJobState } from '../jobs/job.js';
+import { type JobState, jobState, type LocalJobState } from '../jobs/job.js';
+import { datasetsIn, jobsMaking, type Population, populationOf } from './places.js';
 
 export const DATASET_STATES = [
   'new',
@@ -74,10 +75,14 @@ export interface CollectionFacts {
   record: CollectionRecord;
   id: string;
   hid: number;
-  /** Of its elements: how many are in which state. */
+  /** Of the datasets in it, however deep: how many are in which state. */
   states: Partial<Record<DatasetState, number>>;
+  /** Of the jobs that make it: how many are in which state. */
+  jobs: Partial<Record<JobState, number>>;
+  population: Population;
   state: DatasetState;
   extensions: string[];
+  genomeBuilds: string[];
   elementsDeleted: number;
   deleted: boolean;
   visible: boolean;
@@ -92,7 +97,11 @@ export function datasetState(view: AccountView, dataset: DatasetRecord, activity
   if (content) return content.state;
   const job = dataset.job === undefined ? undefined : view.get('job', dataset.job);
   if (job === undefined) return dataset.job === undefined ? 'empty' : 'new';
-  const state = jobState(job, activity.local(job.id));
+  return stateWithoutContent(jobState(job, activity.local(job.id)));
+}
+
+/** Of what a job is to make, and has said nothing of. */
+function stateWithoutContent(state: JobState): DatasetState {
   switch (state) {
     case 'new':
     case 'waiting':
@@ -142,31 +151,50 @@ export function datasetFacts(view: AccountView, record: DatasetRecord, activity:
 export function collectionFacts(view: AccountView, record: CollectionRecord, activity: JobActivity): CollectionFacts {
   const states: Partial<Record<DatasetState, number>> = {};
   const extensions = new Set<string>();
+  const genomeBuilds = new Set<string>();
   let elementsDeleted = 0;
   let updatedAt = record.applied;
-  for (const element of record.elements) {
-    const dataset = element.kind === 'dataset' ? view.get('dataset', element.id) : undefined;
-    if (dataset === undefined) continue;
+  for (const dataset of datasetsIn(view, record)) {
     const facts = datasetFacts(view, dataset, activity);
     states[facts.state] = (states[facts.state] ?? 0) + 1;
     extensions.add(facts.extension);
+    genomeBuilds.add(facts.genomeBuild);
     if (facts.deleted) elementsDeleted += 1;
     updatedAt = Math.max(updatedAt, facts.updatedAt);
   }
+  const jobStates: Partial<Record<JobState, number>> = {};
+  for (const id of jobsMaking(view, record)) {
+    const job = view.get('job', id);
+    if (job === undefined) continue;
+    const state = jobState(job, activity.local(id));
+    jobStates[state] = (jobStates[state] ?? 0) + 1;
+    updatedAt = Math.max(updatedAt, job.applied, activity.touchedAt(id));
+  }
+  const population = populationOf(view, record);
   return {
     kind: 'collection',
     record,
     id: record.id,
     hid: hidOf(record),
     states,
-    state: worst(states),
+    jobs: jobStates,
+    population,
+    state: worst(population.is === 'ok' ? states : { ...states, ...stillWithout(jobStates) }),
     extensions: [...extensions].sort(),
+    genomeBuilds: [...genomeBuilds].sort(),
     elementsDeleted,
     deleted: record.deleted ?? false,
     visible: record.visible ?? true,
     tags: record.tags ?? [],
     updatedAt,
   };
+}
+
+/** What the datasets will be in that nobody knows of yet. */
+function stillWithout(jobs: Partial<Record<JobState, number>>): Partial<Record<DatasetState, number>> {
+  return Object.fromEntries(
+    (Object.keys(jobs) as JobState[]).filter((state) => state !== 'ok').map((state) => [stateWithoutContent(state), 1]),
+  );
 }
 
 /** What a set of datasets is in together: what still moves first, then what failed. */

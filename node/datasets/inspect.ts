@@ -10,6 +10,7 @@ import type { JsonObject } from '../../protocol/log/entry.js';
 import { replaceControlCharacters } from '../../protocol/runtime/text.js';
 import type { Inspection, InspectLimits } from './datatypes.js';
 import { isText, readGzipPrefix, readPrefix } from './sniff.js';
+import { vcfMetadata } from './vcf-header.js';
 
 export const INSPECT_DEFAULTS: InspectLimits = {
   countedBytesMax: 16 * 1024 ** 3,
@@ -65,6 +66,7 @@ export async function inspectFile(file: string, kind: Kind, options: InspectLimi
   }
   if (tabbed || base === 'csv')
     Object.assign(metadata, columnMetadata(text, prefix.truncated, base === 'csv' ? ',' : '\t'));
+  if (base === 'vcf' || is('vcf')) Object.assign(metadata, vcfMetadata(text));
   if (base === 'bed' || is('bed')) Object.assign(metadata, bedColumns(Number(metadata.columns ?? 3)));
   const blurb = counts ? blurbOf(base, counts, tabbed) : niceSize(size);
   return { extension, state: 'ok', peek: peekOf(text), blurb, metadata };

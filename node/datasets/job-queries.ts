@@ -10,6 +10,8 @@ export interface JobQuery {
   /** Substrings of the tool's id, as Galaxy's `tool_ids_like` with `%`. */
   toolsLike?: readonly string[] | undefined;
   history?: string | undefined;
+  /** Only these. */
+  among?: ReadonlySet<string> | undefined;
   /** Milliseconds; bounds of the last change, both inclusive. */
   from?: number | undefined;
   to?: number | undefined;
@@ -23,6 +25,7 @@ export function selectJobs(view: AccountView, query: JobQuery, state: (job: JobR
   const kept = [...view.list('job')].filter(
     (job) =>
       (query.history === undefined || job.history === query.history) &&
+      (query.among === undefined || query.among.has(job.id)) &&
       (query.tools === undefined || query.tools.includes(job.tool)) &&
       (query.toolsLike === undefined || query.toolsLike.some((part) => job.tool.includes(part.replaceAll('%', '')))) &&
       (query.from === undefined || job.applied >= query.from) &&

@@ -12,12 +12,13 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { FileStore } from '@tus/file-store';
-import { Server } from '@tus/server';
+import { EVENTS, Server } from '@tus/server';
 import type { Cancel, Clock } from '../../protocol/runtime/clock.js';
 import { type DomainError, describeError, isDomainError } from '../../protocol/runtime/errors.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import { type Random, randomHex } from '../../protocol/runtime/random.js';
+import { DeclaredUploads } from './declared-uploads.js';
 import { uploadErrors } from './errors.js';
 
 export interface UploadsDeps {
@@ -53,8 +54,18 @@ const KEEP_CLAIMED_DAYS = 90;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const SWEEP_INTERVAL_MS = 60 * 60 * 1000;
 const FORM_FILE_NAME_MAX = 255;
+const PER_ACCOUNT_MAX = 500;
+/** Of all uploads of an account together, in largest single ones: a pair of files, and the pair after it. */
+const LARGEST_PER_ACCOUNT = 4;
+const UPLOADS_MAX = 50_000;
 const UPLOAD_ID = /^[0-9a-f]{32}$/;
 const ACCOUNT = 'galaxyAccount';
+
+/** A request and its account; and its upload, once that is known to be its account's. */
+interface Visit {
+  account: string;
+  id?: string;
+}
 
 interface TusError {
   status_code: number;
@@ -66,8 +77,9 @@ export class Uploads implements Part {
   private readonly store: FileStore;
   private readonly incoming: string;
   private readonly claimed: string;
-  /** Whose request it is; TUS's hooks see only the request. */
-  private readonly accounts = new WeakMap<IncomingMessage, string>();
+  private readonly declared: DeclaredUploads;
+  /** TUS's hooks see only the request. */
+  private readonly visits = new WeakMap<IncomingMessage, Visit>();
   private readonly background: Background;
   private cancelSweep: Cancel | undefined;
   private closedFor: string | undefined;
@@ -80,6 +92,11 @@ export class Uploads implements Part {
     this.incoming = join(options.folder, 'incoming');
     this.claimed = join(options.folder, 'claimed');
     this.background = new Background(deps);
+    this.declared = new DeclaredUploads(deps, {
+      perAccountMax: PER_ACCOUNT_MAX,
+      bytesPerAccountMax: LARGEST_PER_ACCOUNT * options.sizeMaxBytes,
+      uploadsMax: UPLOADS_MAX,
+    });
     this.store = new FileStore({ directory: this.incoming, expirationPeriodInMilliseconds: KEEP_DAYS * DAY_MS });
     this.tus = new Server({
       path: UPLOAD_PATH,
@@ -91,23 +108,31 @@ export class Uploads implements Part {
       namingFunction: () => randomHex(this.deps.random, 16),
       getFileIdFromRequest: (_request, last) => (last !== undefined && UPLOAD_ID.test(last) ? last : undefined),
       onUploadCreate: async (request, upload) => {
-        await this.admit(upload.size ?? 0);
-        return { metadata: { ...upload.metadata, [ACCOUNT]: this.accountOf(request) } };
+        const visit = this.visitOf(request);
+        await this.begin(upload.id, visit.account, upload.size);
+        visit.id = upload.id;
+        return { metadata: { ...upload.metadata, [ACCOUNT]: visit.account } };
       },
       onIncomingRequest: async (request, id) => {
         if (request.method === 'POST') return;
+        const visit = this.visitOf(request);
         const upload = await this.store.getUpload(id);
         // Another account's upload is not even there.
-        if (upload.metadata?.[ACCOUNT] !== this.accountOf(request)) throw notThere();
-        if (request.method === 'PATCH') await this.admitBytes(0);
+        if (upload.metadata?.[ACCOUNT] !== visit.account) throw notThere();
+        visit.id = id;
+        if (request.method === 'PATCH') await this.goOn(id, request.headers.get('upload-length'));
       },
       onResponseError: (_request, error) => this.explain(error),
     });
+    this.tus.on(EVENTS.POST_RECEIVE, (_request, { id, offset }) => this.declared.arrived(id, offset));
+    // Before its sender knows that it is gone, and begins the next one.
+    this.tus.on(EVENTS.POST_TERMINATE, (_request, _response, id) => this.declared.forget(id));
   }
 
   async start(): Promise<void> {
     await mkdir(this.incoming, { recursive: true });
     await mkdir(this.claimed, { recursive: true });
+    await this.restore();
     this.cancelSweep = this.deps.clock.every(SWEEP_INTERVAL_MS, () => this.sweepInBackground());
     this.sweepInBackground();
   }
@@ -134,11 +159,13 @@ export class Uploads implements Part {
   /** Answers one TUS request of `account` on the raw connection. */
   async handle(account: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     dropEmptyMetadata(request);
-    this.accounts.set(request, account);
+    const visit: Visit = { account };
+    this.visits.set(request, visit);
     this.active += 1;
     try {
       await this.tus.handle(request, response);
     } finally {
+      if (visit.id !== undefined) await this.settle(visit.id);
       this.active -= 1;
     }
   }
@@ -161,6 +188,7 @@ export class Uploads implements Part {
     await rename(from, path).catch((cause: unknown) => {
       throw uploadErrors('not-found', { id, days: KEEP_DAYS }, { cause });
     });
+    const declared = this.declared.forget(id);
     await this.touch(path);
     // Whoever is told that the job was accepted must find the file after a power cut.
     await sync(path);
@@ -169,13 +197,16 @@ export class Uploads implements Part {
       path,
       name: name || upload.metadata?.filename || 'Uploaded file',
       size: upload.size,
-      release: () => rename(path, from),
+      release: async () => {
+        await rename(path, from);
+        if (declared !== undefined) this.declared.restore(id, declared);
+      },
     };
   }
 
   /**
    * Takes a file out of a form. Nothing remains of one that did not arrive whole.
-   * Errors: `uploads/too-large`, `uploads/no-space`, `uploads/interrupted`, `uploads/closed`.
+   * Errors: `uploads/too-large`, `uploads/no-space`, `uploads/space-taken`, `uploads/interrupted`, `uploads/closed`.
    */
   async receive(name: string, source: AsyncIterable<Uint8Array>): Promise<UploadedFile> {
     await this.admit(0);
@@ -206,24 +237,66 @@ export class Uploads implements Part {
     return { path, name: name.slice(0, FORM_FILE_NAME_MAX) || 'Uploaded file', size, release: discard };
   }
 
+  /** Errors: `uploads/closed`, `uploads/no-space`, `uploads/space-taken`. */
   private async admit(size: number): Promise<void> {
     if (this.closedFor !== undefined) throw uploadErrors('closed', { reason: this.closedFor });
-    await this.admitBytes(size);
+    this.admitBytes(size, await this.freeBytes());
   }
 
-  private async admitBytes(size: number): Promise<void> {
+  /** Not async: of two that ask at once, the second finds what the first has taken. */
+  private admitBytes(size: number, free: number): void {
+    const left = free - size - this.options.minFreeBytes;
+    if (left < 0) throw uploadErrors('no-space', { free });
+    const bytesToCome = this.declared.bytesToCome();
+    if (left < bytesToCome) throw uploadErrors('space-taken', { free, toCome: bytesToCome });
+  }
+
+  private async begin(id: string, account: string, size: number | undefined): Promise<void> {
+    if (this.closedFor !== undefined) throw uploadErrors('closed', { reason: this.closedFor });
     const free = await this.freeBytes();
-    if (free - size < this.options.minFreeBytes) throw uploadErrors('no-space', { free });
+    this.admitBytes(size ?? 0, free);
+    this.declared.declare(id, account, size);
+  }
+
+  /** `length`: what its sender has just come to know. */
+  private async goOn(id: string, length: string | null): Promise<void> {
+    const size = length !== null && Number(length) <= this.options.sizeMaxBytes ? Number(length) : undefined;
+    const free = await this.freeBytes();
+    const more = this.declared.moreSpaceFor(id, size);
+    // One that holds its space goes on whatever others have declared.
+    if (more > 0) this.admitBytes(more, free);
+    else if (free < this.options.minFreeBytes) throw uploadErrors('no-space', { free });
+    this.declared.goesOn(id, size);
+  }
+
+  /** What is there of it after a request: all that came, or nothing when it was removed or could not be begun. */
+  private async settle(id: string): Promise<void> {
+    const upload = await this.store.getUpload(id).catch(() => undefined);
+    if (upload === undefined) this.declared.forget(id);
+    else this.declared.arrived(id, upload.offset);
+  }
+
+  /** Those that were begun before this start count as well. */
+  private async restore(): Promise<void> {
+    for (const id of await readdir(this.incoming)) {
+      if (!UPLOAD_ID.test(id)) continue;
+      const upload = await this.store.getUpload(id).catch(() => undefined);
+      const info = await stat(join(this.incoming, id)).catch(() => undefined);
+      const account = upload?.metadata?.[ACCOUNT];
+      if (upload === undefined || info === undefined || !account) continue;
+      const { size, offset: arrived } = upload;
+      this.declared.restore(id, { account, size, arrived, movedAtMs: info.mtimeMs });
+    }
   }
 
   private freeBytes(): Promise<number> {
     return (this.deps.freeBytes ?? freeBytesOf)(this.options.folder);
   }
 
-  private accountOf(request: { runtime?: { node?: { req: unknown } } }): string {
-    const account = this.accounts.get(request.runtime?.node?.req as IncomingMessage);
-    if (account === undefined) throw new Error('an upload request without an account');
-    return account;
+  private visitOf(request: { runtime?: { node?: { req: unknown } } }): Visit {
+    const visit = this.visits.get(request.runtime?.node?.req as IncomingMessage);
+    if (visit === undefined) throw new Error('an upload request without an account');
+    return visit;
   }
 
   /** In TUS a failure is a status and a text; the client shows the text. */
@@ -274,6 +347,7 @@ export class Uploads implements Part {
         const fresh = file && (await stat(file).catch(() => undefined));
         if (fresh && fresh.mtimeMs >= oldest) continue;
         await rm(path, { force: true });
+        if (folder === this.incoming) this.declared.forget(name);
         removed += 1;
       }
     }
@@ -304,6 +378,7 @@ function notThere(): TusError {
 const STATUS: Partial<Record<DomainError['kind'], number>> = {
   'no-space': 507,
   'too-large': 413,
+  'too-many': 429,
   unavailable: 503,
   'not-found': 404,
 };

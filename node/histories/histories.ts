@@ -7,6 +7,7 @@ import { type AccountView, type HistoryRecord, hidOf } from '../../protocol/acco
 import type { AccountLog } from '../../protocol/log/account-log.js';
 import type { Draft, JsonObject } from '../../protocol/log/entry.js';
 import type { Clock } from '../../protocol/runtime/clock.js';
+import { levelDrafts, levelOf } from '../datasets/collection-drafts.js';
 import { copyDraft } from '../datasets/copies.js';
 import type { JobActivity } from '../datasets/facts.js';
 import { historyErrors } from './errors.js';
@@ -163,22 +164,23 @@ export class Histories {
       }
       for (const collection of items.collections) {
         if (collection.deleted && !options.includeDeleted) continue;
-        const elements = collection.elements.map((element) => ({ ...element, id: copies.get(element.id) ?? '' }));
-        if (elements.some((element) => element.id === '')) continue;
+        const level = levelOf(source.view, collection, (dataset) => copies.get(dataset));
+        if (level === undefined) continue;
+        const { name, collectionType } = collection;
+        const copy = this.deps.ids.next();
+        const base = { history: id, hid: hidOf(collection), createdAt: this.deps.clock.now(), collectionType };
         drafts.push({
           type: 'collection.created',
           payload: {
-            id: this.deps.ids.next(),
-            history: id,
-            hid: hidOf(collection),
-            name: collection.name,
-            collectionType: collection.collectionType,
-            elements,
-            createdAt: this.deps.clock.now(),
+            ...base,
+            id: copy,
+            name,
+            elements: [],
             ...(collection.tags ? { tags: collection.tags } : {}),
             ...(collection.visible === undefined ? {} : { visible: collection.visible }),
           },
         });
+        drafts.push(...levelDrafts(copy, level, base));
       }
       return drafts;
     });

@@ -3,11 +3,13 @@
  * nodes concerned say to each other about a run. The executor reports an outcome (outbox.ts), or that there will be none
  * (give-ups.ts); the home asks about what it has not heard of (elsewhere.ts).
  */
+
 import { entrySchemas, type JobOutcome } from '../../protocol/account/entries.js';
 import type { JobRecord } from '../../protocol/account/records.js';
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import type { AccountLog, LeaseSource } from '../../protocol/log/account-log.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
+import { check, sentenceOf } from '../../protocol/runtime/schema-words.js';
 import type { Store } from '../../protocol/runtime/store.js';
 import type { ElsewhereJob, JobWord, RunsElsewhere } from './elsewhere.js';
 import { jobErrors } from './errors.js';
@@ -113,11 +115,9 @@ export class AcrossHomes {
    */
   async acceptOutcome(account: string, reported: unknown, peer: string, signal: AbortSignal): Promise<void> {
     const { log, leases, blobs } = this.deps;
-    const parsed = entrySchemas['job.outcome'].safeParse(reported);
-    if (!parsed.success) {
-      throw jobErrors('bad-outcome', { reason: parsed.error.issues[0]?.message ?? 'unexpected content' });
-    }
-    const outcome: JobOutcome = parsed.data;
+    const { data, problem } = check(entrySchemas['job.outcome'], reported);
+    if (problem !== undefined) throw jobErrors('bad-outcome', { reason: sentenceOf(problem) });
+    const outcome: JobOutcome = data;
     const { id: job, executor, epoch } = outcome;
     if (executor !== peer) throw jobErrors('foreign-outcome', { job, executor, peer });
     // Without a lease the log refuses it below; above the lease's it would win over everything this home can still say.

@@ -9,18 +9,19 @@ import { basename, dirname, join } from 'node:path';
 import type { Datatypes } from '../datasets/datatypes.js';
 import { EXTRA_FILES_MAX } from './found.js';
 import { type RunOutput, type RunOutputResult, runPaths } from './run-spec.js';
-import { filesIn, globbed, notThere, plainFile, staysInside } from './work-files.js';
+import { filesIn, globbed, notThere, plainFile, staysInside, TakenFiles } from './work-files.js';
 
 export async function collectOutputs(
   deps: { datatypes: Datatypes },
   folder: string,
   outputs: readonly RunOutput[],
+  taken = new TakenFiles(folder),
 ): Promise<RunOutputResult[]> {
   const results: RunOutputResult[] = [];
   let extraCount = 0;
   for (const output of outputs) {
     try {
-      const missing = await settle(folder, output);
+      const missing = await settle(folder, output, taken);
       const seen = await inspectOutput(deps, output, missing ?? '');
       const extra = await extraFiles(folder, output, EXTRA_FILES_MAX - extraCount);
       extraCount += extra.length;
@@ -106,20 +107,21 @@ export function filesFolder(file: string): string {
 }
 
 /** Makes `output.file` a plain file of one name. A sentence when the tool had not written it; throws when it must not be taken. */
-async function settle(folder: string, output: RunOutput): Promise<string | undefined> {
+async function settle(folder: string, output: RunOutput, taken: TakenFiles): Promise<string | undefined> {
   const outputs = runPaths(folder).outputs;
   if ((await realpath(dirname(output.file))) !== join(await realpath(folder), basename(outputs))) {
     throw new Error('The tool replaced its folder of outputs; nothing was taken from there.');
   }
   if (output.fromWorkDir !== undefined) {
-    const found = await fromWorkDir(folder, output.fromWorkDir);
-    if (found === undefined) {
+    if (!staysInside(output.fromWorkDir)) {
+      throw new Error('The wrapper names a file outside the working folder; it was not taken.');
+    }
+    const path = await globbed(folder, output.fromWorkDir, taken.paths());
+    if (path === undefined || !(await taken.take(path, output.file))) {
       await rm(output.file, { recursive: true, force: true });
       await makeEmpty(output.file);
       return `The tool did not write ${output.fromWorkDir}.`;
     }
-    await rm(output.file, { recursive: true, force: true });
-    await rename(found, output.file);
   }
   const stat = await lstat(output.file).catch(notThere);
   if (stat === undefined) {
@@ -134,15 +136,6 @@ async function settle(folder: string, output: RunOutput): Promise<string | undef
     await rename(copy, output.file);
   }
   return undefined;
-}
-
-/** The real file that a `from_work_dir` names; undefined when the tool did not write it. */
-async function fromWorkDir(folder: string, relative: string): Promise<string | undefined> {
-  if (!staysInside(relative)) {
-    throw new Error('The wrapper names a file outside the working folder; it was not taken.');
-  }
-  const path = await globbed(folder, relative);
-  return path === undefined ? undefined : plainFile(folder, join(runPaths(folder).working, path), path);
 }
 
 async function makeEmpty(file: string): Promise<void> {

@@ -9,7 +9,7 @@ import { explain, inspectOutput } from './collect.js';
 import { DEPTH_MAX, FOUND_MAX } from './found.js';
 import type { Provided } from './provided-metadata.js';
 import { type FoundFile, type RunCollection, type RunOutput, runPaths } from './run-spec.js';
-import { filesIn, plainFile, staysInside, takeFile } from './work-files.js';
+import { filesIn, staysInside, TakenFiles } from './work-files.js';
 
 export interface Discovered {
   files: FoundFile[];
@@ -19,6 +19,8 @@ export interface Discovered {
   primaries: Map<string, { extension: string; name: string | undefined; genomeBuild: string | undefined }>;
   /** What was left out, in sentences for the job's owner. */
   notes: string[];
+  /** Files that outputs with `from_work_dir` may ask for as well. */
+  taken: TakenFiles;
 }
 
 interface Match {
@@ -43,23 +45,30 @@ export async function discover(
 }
 
 class Finder {
-  readonly result: Discovered = { files: [], elements: {}, primaries: new Map(), notes: [] };
+  readonly result: Discovered;
   private readonly keys = new Set<string>();
-  private taken = 0;
+  /** What was there at the end of the run, by folder. */
+  private readonly listings = new Map<string, string[]>();
+  private count = 0;
 
   constructor(
     private readonly deps: { datatypes: Datatypes },
     private readonly folder: string,
     private readonly provided: Provided,
-  ) {}
+  ) {
+    this.result = { files: [], elements: {}, primaries: new Map(), notes: [], taken: new TakenFiles(folder) };
+  }
 
   async data(output: RunOutput): Promise<void> {
     let hasPrimary = false;
+    const own = new Set<string>();
     for (const rule of output.discover ?? []) {
-      for (const match of await this.matches(rule, output.name)) {
+      for (const match of await this.matches(rule, output.name, datasetIdIn(output.file))) {
+        if (own.has(match.path)) continue;
+        own.add(match.path);
         const { groups } = match;
         const designation = groups.designation ?? groups.name ?? match.path.split('/').at(-1) ?? '';
-        const extension = groups.ext || rule.format;
+        const extension = this.extensionOf(match, rule);
         if (rule.assignPrimary && !hasPrimary) {
           hasPrimary = await this.take(match, output.file);
           if (!hasPrimary) continue;
@@ -69,7 +78,12 @@ class Finder {
         }
         const name = groups.name ?? `${output.label ?? output.name} (${designation})`;
         const visible = groups.visible === undefined ? rule.visible : /^(?:visible|true)$/i.test(groups.visible);
-        await this.found(match, `${output.name}/${designation}`, { name, extension, visible });
+        await this.found(match, `${output.name}/${designation}`, {
+          name,
+          extension,
+          visible,
+          genomeBuild: genomeBuildOf(match, rule),
+        });
       }
     }
   }
@@ -79,8 +93,11 @@ class Finder {
     const elements: Discovered['elements'][string] = [];
     this.result.elements[collection.name] = elements;
     const seen = new Set<string>();
+    const own = new Set<string>();
     for (const rule of collection.discover) {
-      for (const match of await this.matches(rule, collection.name)) {
+      for (const match of await this.matches(rule, collection.name, '[0-9a-f]+')) {
+        if (own.has(match.path)) continue;
+        own.add(match.path);
         const identifiers = identifiersOf(match).map((one) => one.slice(0, NAME_MAX));
         const shown = match.path;
         if (identifiers.length !== depth || depth > DEPTH_MAX || identifiers.some((one) => one === '')) {
@@ -94,11 +111,12 @@ class Finder {
         }
         seen.add(place);
         const name = match.groups.name ?? match.groups.designation ?? identifiers.at(-1) ?? '';
-        const extension = match.groups.ext || rule.format;
+        const extension = this.extensionOf(match, rule);
         const key = await this.found(match, `${collection.name}/${identifiers.join('/')}`, {
           name,
           extension,
           visible: false,
+          genomeBuild: genomeBuildOf(match, rule),
         });
         if (key !== undefined) elements.push({ identifiers, key });
       }
@@ -108,27 +126,32 @@ class Finder {
   private async found(
     match: Match,
     wanted: string,
-    said: { name: string; extension: string; visible: boolean },
+    said: { name: string; extension: string; visible: boolean; genomeBuild: string | undefined },
   ): Promise<string | undefined> {
     if (this.result.files.length >= FOUND_MAX) {
       this.note(`More than ${FOUND_MAX} datasets were found; the rest was left out.`);
       return undefined;
     }
-    const file = join(runPaths(this.folder).outputs, 'found', String(this.taken));
+    const file = join(runPaths(this.folder).outputs, 'found', String(this.count));
     if (!(await this.take(match, file))) return undefined;
-    this.taken += 1;
+    this.count += 1;
     const key = this.freeKey(wanted.slice(0, 2000));
-    const extension = known(this.deps.datatypes, said.extension);
-    const seen = await inspectOutput(this.deps, { name: key, file, extension }, '');
+    const seen = await inspectOutput(this.deps, { name: key, file, extension: said.extension }, '');
     this.result.files.push({
       ...seen,
       file,
       key,
       name: said.name.slice(0, NAME_MAX),
       visible: said.visible,
-      ...(match.groups.dbkey ? { genomeBuild: match.groups.dbkey.slice(0, NAME_MAX) } : {}),
+      ...(said.genomeBuild ? { genomeBuild: said.genomeBuild.slice(0, NAME_MAX) } : {}),
     });
     return key;
+  }
+
+  /** What the wrapper says stands; a file's ending is no promise: if no datatype is called so, the bytes decide. */
+  private extensionOf({ groups }: Match, rule: DiscoverRule): string {
+    if (!groups.ext) return rule.format === '' ? 'auto' : rule.format;
+    return this.deps.datatypes.get(groups.ext) === undefined ? 'auto' : groups.ext;
   }
 
   private freeKey(wanted: string): string {
@@ -140,17 +163,14 @@ class Finder {
 
   private async take(match: Match, file: string): Promise<boolean> {
     try {
-      const real = await plainFile(this.folder, join(runPaths(this.folder).working, match.path), match.path);
-      if (real === undefined) return false;
-      await takeFile(real, file);
-      return true;
+      return await this.result.taken.take(match.path, file);
     } catch (error) {
       this.note(explain(error));
       return false;
     }
   }
 
-  private async matches(rule: DiscoverRule, output: string): Promise<Match[]> {
+  private async matches(rule: DiscoverRule, output: string, datasetId: string): Promise<Match[]> {
     if (!staysInside(rule.directory)) return [];
     if (rule.fromProvidedMetadata) {
       const files = this.provided.get(output)?.files ?? [];
@@ -159,16 +179,23 @@ class Finder {
         return path === undefined ? [] : [{ path, groups }];
       });
     }
-    const pattern = new RegExp(rule.pattern, rule.flags);
+    const pattern = new RegExp(rule.pattern.replaceAll('DATASET_ID', datasetId), rule.flags);
     const root = join(runPaths(this.folder).working, rule.directory);
     const found: Match[] = [];
-    for (const relative of await filesIn(root, rule)) {
+    for (const relative of await this.listing(root, rule)) {
       const name = rule.matchRelativePath ? relative : (relative.split('/').at(-1) ?? '');
       const groups = pattern.exec(name)?.groups ?? (pattern.test(name) ? {} : undefined);
       const path = rule.directory === '' ? relative : `${rule.directory}/${relative}`;
       if (groups) found.push({ path, groups: { ...groups } });
     }
     return found.sort(orderOf(rule));
+  }
+
+  private async listing(root: string, rule: DiscoverRule): Promise<readonly string[]> {
+    const key = `${rule.recurse ? 'below' : 'in'} ${root}`;
+    const held = this.listings.get(key) ?? (await filesIn(root, rule));
+    this.listings.set(key, held);
+    return held;
   }
 
   /** Tools write absolute paths there as well. */
@@ -183,6 +210,15 @@ class Finder {
   private note(sentence: string): void {
     if (this.result.notes.length < NOTES_MAX && !this.result.notes.includes(sentence)) this.result.notes.push(sentence);
   }
+}
+
+/** What stands for DATASET_ID in a pattern: files of several outputs are told apart by it. */
+function datasetIdIn(file: string): string {
+  return /dataset_([0-9a-f]+)\.dat$/.exec(file)?.[1] ?? '[0-9a-f]+';
+}
+
+function genomeBuildOf({ groups }: Match, rule: DiscoverRule): string | undefined {
+  return groups.dbkey || rule.genomeBuild;
 }
 
 /** `identifier_0`, `identifier_1`, …; else the designation or the name is the only one. */
@@ -211,9 +247,4 @@ function orderOf({ sortBy, sortReverse, sortNumeric }: DiscoverRule): (a: Match,
 
 function number(text: string): number {
   return Number.parseFloat(text);
-}
-
-/** What no datatype is called is decided from the bytes: a file's ending is no promise. */
-function known(datatypes: Datatypes, extension: string): string {
-  return extension === '' || datatypes.get(extension) === undefined ? 'auto' : extension;
 }

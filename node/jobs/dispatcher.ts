@@ -16,11 +16,13 @@ import { describeError, isDomainError } from '../../protocol/runtime/errors.js';
 import type { Background } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Store } from '../../protocol/runtime/store.js';
+import type { DataTables } from '../toolbox/data-tables.js';
 import type { Toolbox } from '../toolbox/tool.js';
 import type { Outbox } from './outbox.js';
 import { fromRun, withoutRun } from './outcome.js';
 import { type PreparedRun, prepareRun } from './prepared-run.js';
 import type { JobQueue } from './queue.js';
+import type { Programs } from './run-place.js';
 import { type Executor, type RunLimits, type RunResult, type RunSpec, runPaths } from './run-spec.js';
 import { fetchOutput } from './submission.js';
 import { takeOutputs } from './take-outputs.js';
@@ -31,7 +33,10 @@ export interface DispatcherDeps {
   executor: Executor;
   log: AccountLog;
   leases: LeaseSource;
-  toolbox: Pick<Toolbox, 'tool' | 'plan' | 'planCollections' | 'prepare'>;
+  toolbox: Pick<Toolbox, 'tool' | 'plan' | 'planCollections' | 'prepare' | 'evaluate' | 'ofUser'>;
+  tables: Pick<DataTables, 'table'>;
+  /** What decides where tools run; absent where none needs anything. */
+  programs?: Programs;
   blobs: Pick<BlobStore, 'adopt' | 'path' | 'put'>;
   outbox: Outbox;
   store: Pick<Store, 'commit'>;
@@ -233,12 +238,13 @@ export class Dispatcher {
         const run = { attempt: item.attempt, folder: this.folderOf(item), cores, memoryMb, limits };
         const sharedHome = join(this.options.jobsFolder, 'home');
         const asked = { job, view, fetch: item.note.fetch, run, sharedHome };
-        ready = { ...prepareRun(this.deps, asked), epoch: this.epochOf(item) };
+        ready = { ...(await prepareRun(this.deps, asked)), epoch: this.epochOf(item) };
       } catch (error) {
         prepared();
         await this.endWithout(item, 'error', describeError(error));
         return;
       }
+      if (this.stopped) return;
       this.events.moved(item, 'starting', 'its start is recorded');
       const start = await this.recordStart(item, ready);
       prepared();

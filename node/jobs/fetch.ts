@@ -72,7 +72,9 @@ async function convert(
   const container = await containerOf(file);
   if (container === 'gzip' && item.autoDecompress) {
     const type = isAuto ? await deps.datatypes.sniff(file) : output.extension;
-    if (!staysCompressed(type, isAuto)) {
+    // Of a type that is not known here nobody can say that its bytes are not meant to be so.
+    const isForeign = !isAuto && deps.datatypes.get(type) === undefined;
+    if (!isForeign && !staysCompressed(type, isAuto)) {
       file = `${output.file}.plain`;
       await gunzip(item.source, file, options);
       info = 'The file was decompressed.';

@@ -8,12 +8,14 @@
  * Rejected: everything in the outcome, which an entry's 64 KiB end at some two hundred datasets; datasets created by the
  * executor, which is not always the home and so must not write.
  */
+
 import { z } from 'zod';
 import { type ContentFile, content, contentFile, type JobOutcome } from '../../protocol/account/entries.js';
 import type { AccountView, JobRecord } from '../../protocol/account/records.js';
 import { hidOf } from '../../protocol/account/records.js';
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import type { Draft, JsonObject, JsonValue } from '../../protocol/log/entry.js';
+import { check, sentenceOf } from '../../protocol/runtime/schema-words.js';
 import { derivedId } from '../../protocol/wire/ids.js';
 import { uuidOf } from '../datasets/uuid.js';
 import { jobErrors } from './errors.js';
@@ -92,11 +94,9 @@ export async function readFound(
   } catch {
     throw jobErrors('bad-outcome', { reason: 'its list of files is not JSON' });
   }
-  const parsed = foundList.safeParse(read);
-  if (!parsed.success) {
-    throw jobErrors('bad-outcome', { reason: `its list of files: ${parsed.error.issues[0]?.message ?? 'not valid'}` });
-  }
-  return parsed.data;
+  const { data, problem } = check(foundList, read);
+  if (problem !== undefined) throw jobErrors('bad-outcome', { reason: sentenceOf(problem, 'its list of files') });
+  return data;
 }
 
 /** Every blob that the list names. */

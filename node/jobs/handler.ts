@@ -7,7 +7,7 @@
  */
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
-import { join, resolve, sep } from 'node:path';
+import { basename, join, resolve, sep } from 'node:path';
 import type { Cancel, Clock } from '../../protocol/runtime/clock.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Datatypes } from '../datasets/datatypes.js';
@@ -29,6 +29,7 @@ import {
   type ToHandler,
 } from './run-spec.js';
 import { type LocalEnd, type LocalRun, runLocal } from './runners/local.js';
+import { type CommandWork, notStarted, startOf } from './runners/start.js';
 import { ToolVersions } from './tool-versions.js';
 import { judge } from './verdict.js';
 
@@ -118,9 +119,13 @@ export class Handler {
     const run = runLocal(
       { clock },
       {
-        script: paths.script,
+        ...startOf(spec, spec.work, {
+          script: paths.script,
+          cwd: paths.working,
+          environment: this.environment(spec, command.environment),
+          purpose: 'tool',
+        }),
         cwd: paths.working,
-        environment: this.environment(spec, command.environment),
         stdoutFile: paths.stdout,
         stderrFile: paths.stderr,
         logBytesMax: spec.limits.logBytesMax,
@@ -158,7 +163,10 @@ export class Handler {
     if (spec.work.kind !== 'command') throw new Error('not a command');
     const { outputs, collections = [], command } = spec.work;
     const byPath = (named: string) =>
-      outputs.find(({ file, name }) => file === named || name === named || file.endsWith(`dataset_${named}.dat`))?.name;
+      outputs.find(
+        ({ file, name }) =>
+          file === named || name === named || [named, `dataset_${named}.dat`].includes(basename(file)),
+      )?.name;
     const { providedMetadataFile = 'galaxy.json' } = command;
     const provided: Provided = await readProvided(spec.folder, providedMetadataFile, byPath);
     const hasRules = collections.length > 0 || outputs.some((output) => output.discover !== undefined);
@@ -168,7 +176,7 @@ export class Handler {
     }
     const decided = outputs.map((output) => decidedBy(output, provided, found));
     const results: RunOutputResult[] = [];
-    for (const result of await collectOutputs(this.deps, spec.folder, decided)) {
+    for (const result of await collectOutputs(this.deps, spec.folder, decided, found?.taken)) {
       results.push(await this.indexed(spec, describedBy(result, provided, found)));
     }
     const files: NonNullable<RunResult['found']> = [];
@@ -192,20 +200,36 @@ export class Handler {
   }
 
   private async versionOf(spec: RunSpec, end: LocalEnd): Promise<string | undefined> {
-    const script = spec.work.kind === 'command' ? spec.work.command.versionScript : undefined;
-    if (script === undefined || end.stopped !== undefined) return undefined;
-    return this.versions.of(script, { folder: spec.folder, environment: this.environment(spec, {}) });
+    const { work, folder } = spec;
+    const script = work.kind === 'command' ? work.command.versionScript : undefined;
+    if (work.kind !== 'command' || script === undefined || end.stopped !== undefined) return undefined;
+    return this.versions.of(script, {
+      folder,
+      where: JSON.stringify([work.setUp, work.place?.kind === 'container' ? work.place.image : work.place?.kind]),
+      start: (file) =>
+        startOf(spec, work, { script: file, cwd: folder, environment: this.environment(spec, {}), purpose: 'version' }),
+    });
   }
 
   private async verdict(spec: RunSpec, end: LocalEnd): Promise<{ state: 'ok' | 'error'; message?: string }> {
     if (end.stopped !== undefined) return { state: 'error', message: end.stopped.message };
     const rules = spec.work.kind === 'command' ? spec.work.command.failureRules : [];
     const paths = runPaths(spec.folder);
+    const prevented = spec.work.kind === 'command' ? await this.prevented(spec, spec.work, end) : undefined;
+    if (prevented !== undefined) return { state: 'error', message: prevented };
     const needsText = end.exitCode !== 0 || rules.some((rule) => rule.when === 'output');
     const read = (file: string, bytes: number) => (needsText && bytes > 0 ? readFile(file, 'utf8') : '');
     const stdout = await read(paths.stdout, end.stdoutBytes);
     const stderr = await read(paths.stderr, end.stderrBytes);
     return judge({ exitCode: end.exitCode, signal: end.signal, stdout, stderr }, rules);
+  }
+
+  /** A word about where it was to run is no word of the tool's, whose rules do not count for it. */
+  private async prevented(spec: RunSpec, work: CommandWork, end: LocalEnd): Promise<string | undefined> {
+    if (work.place === undefined && work.setUp === undefined) return undefined;
+    const { stderr } = runPaths(spec.folder);
+    const { head } = await readLog(stderr, end.stderrBytes);
+    return notStarted(spec, work, { exitCode: end.exitCode, stderr: head });
   }
 
   private async runFetch(spec: RunSpec): Promise<RunResult> {
@@ -240,8 +264,7 @@ export class Handler {
   /** Nothing of the node's own environment goes to a tool but PATH and the time zone: it may hold secrets. */
   private environment(spec: RunSpec, own: Record<string, string>): Record<string, string> {
     const { folder } = spec;
-    const isShared = spec.work.kind === 'command' && spec.work.command.home === 'shared';
-    const home = (isShared && spec.work.kind === 'command' ? spec.work.sharedHome : undefined) ?? runPaths(folder).home;
+    const home = sharedHomeOf(spec) ?? runPaths(folder).home;
     return {
       PATH: this.options.path ?? DEFAULT_PATH,
       LC_ALL: 'C',
@@ -266,6 +289,13 @@ export class Handler {
   private send(message: FromHandler): void {
     if (!this.closed) this.deps.channel.send(message);
   }
+}
+
+/** None for what is confined: jobs of others use it. */
+function sharedHomeOf({ work }: RunSpec): string | undefined {
+  if (work.kind !== 'command' || work.command.home !== 'shared') return undefined;
+  const isConfined = work.place?.kind === 'sandbox' || (work.place?.kind === 'container' && work.place.confined);
+  return isConfined ? undefined : work.sharedHome;
 }
 
 function runKey(run: { job: string; attempt: number }): string {

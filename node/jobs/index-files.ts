@@ -37,10 +37,11 @@ export async function withIndex<T extends Pick<RunOutputResult, 'file' | 'extens
   const target = `${result.file}.${index.name}`;
   const script = `${options.folder}/index.sh`;
   const log = `${options.folder}/index.log`;
-  await rm(target, { force: true });
+  // The tool may have left anything under these names.
+  for (const path of [target, script, log]) await rm(path, { recursive: true, force: true });
   await writeFile(script, `command -v ${index.program} >/dev/null 2>&1 || exit 3\n${index.line}\n`, { mode: 0o600 });
   const run = runLocal(deps, {
-    script,
+    argv: ['/bin/sh', script],
     cwd: options.folder,
     environment: { ...options.environment, INDEX_FROM: result.file, INDEX_TO: target },
     stdoutFile: log,
@@ -53,7 +54,7 @@ export async function withIndex<T extends Pick<RunOutputResult, 'file' | 'extens
   const { exitCode } = await run.ended;
   const made = await lstat(target).catch(() => undefined);
   if (exitCode !== 0 || !made?.isFile() || made.size === 0) {
-    await rm(target, { force: true });
+    await rm(target, { recursive: true, force: true });
     return result;
   }
   await chmod(target, 0o600);

@@ -13,7 +13,9 @@ import { describeError } from '../../protocol/runtime/errors.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Store } from '../../protocol/runtime/store.js';
-import type { Toolbox } from '../toolbox/tool.js';
+import type { DataTables } from '../toolbox/data-tables.js';
+import type { Tool, Toolbox } from '../toolbox/tool.js';
+import { ownTool } from '../toolbox/user-tool/user-tools.js';
 import { AcrossHomes, withElsewhereNamed } from './across-homes.js';
 import { jobErrors } from './errors.js';
 import { GiveUps } from './give-ups.js';
@@ -30,6 +32,7 @@ import { type HomeLine, Outbox } from './outbox.js';
 import { withoutRun } from './outcome.js';
 import { sweep } from './process-sweep.js';
 import { type JobNote, JobQueue } from './queue.js';
+import type { Programs } from './run-place.js';
 import type { Executor } from './run-spec.js';
 import { type FetchFile, Spool } from './spool.js';
 import {
@@ -50,7 +53,10 @@ export interface JobManagerDeps {
   store: Store;
   leases: LeaseSource;
   blobs: Pick<BlobStore, 'has' | 'adopt' | 'path' | 'read' | 'put' | 'onAdded'>;
-  toolbox: Pick<Toolbox, 'tool' | 'plan' | 'planCollections' | 'prepare'>;
+  toolbox: Pick<Toolbox, 'tool' | 'plan' | 'planCollections' | 'prepare' | 'evaluate' | 'ofUser'>;
+  tables: Pick<DataTables, 'table'>;
+  /** What decides where tools run, and refuses those whose programs are not here. */
+  programs?: Programs;
   executor: Executor;
   home: HomeLine;
   /** Brings a blob of the account to this node; rejects when no holder can be reached now. */
@@ -192,13 +198,17 @@ export class JobManager implements JobService, Part {
     await this.background.stop();
   }
 
-  /** Errors: `jobs/queue-full`, `jobs/too-large`, `jobs/partly-accepted`, and the log's and the store's. */
+  /**
+   * Errors: `jobs/queue-full`, `jobs/too-large`, `jobs/partly-accepted`, those of the log and the store, and of the toolbox
+   * for a tool whose programs are not here.
+   */
   async submit(
     account: string,
     submissions: Submission[],
     implicit: ImplicitCollection[] = [],
   ): Promise<SubmittedJob[]> {
     checkSizes(submissions);
+    await this.refuseUnrunnable(account, submissions);
     const giveBack = this.queue.reserve(submissions.length);
     const accepted: SubmittedJob[] = [];
     // Known before the first is accepted: the collections around all outputs go into the log with the first batch.
@@ -377,6 +387,18 @@ export class JobManager implements JobService, Part {
     });
     for (const note of notes) this.keeper.consider(this.keeper.track(note, undefined, true), view);
     return planned.map(({ submitted }) => submitted);
+  }
+
+  /** Nothing is begun that could only end with a shell's "not found", or must not run here at all. */
+  private async refuseUnrunnable(account: string, submissions: readonly Submission[]): Promise<void> {
+    const { toolbox, programs, log } = this.deps;
+    if (programs === undefined) return;
+    const known = new Set<Tool>();
+    for (const { tool, toolVersion } of submissions) {
+      const found = toolbox.tool(tool, toolVersion) ?? ownTool(toolbox, await log.view(account), tool);
+      if (found !== undefined) known.add(found);
+    }
+    for (const tool of known) programs.refuse(tool);
   }
 
   private identityOf(job: string): Identity {

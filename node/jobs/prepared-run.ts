@@ -4,10 +4,12 @@
  */
 import { type AccountView, contentOf, type JobRecord } from '../../protocol/account/records.js';
 import type { BlobStore } from '../../protocol/blobs/blob.js';
-import { toolContext } from '../datasets/tool-context.js';
-import type { Toolbox, ToolContext, ToolDataset, ToolElement } from '../toolbox/tool.js';
+import { type ToolContextDeps, toolContext } from '../datasets/tool-context.js';
+import type { Toolbox } from '../toolbox/tool.js';
+import { ownTool } from '../toolbox/user-tool/user-tools.js';
 import { filesFolder } from './collect.js';
 import { inputDatasets } from './readiness.js';
+import { type Programs, runPlace } from './run-place.js';
 import { type RunLink, type RunOutput, type RunSpec, type RunWork, runPaths } from './run-spec.js';
 import type { FetchFile } from './spool.js';
 import { fetchOutput } from './submission.js';
@@ -30,11 +32,24 @@ export interface ToPrepare {
 }
 
 /** Errors are plain ones, in words for the job's owner, and those of the toolbox. */
-export function prepareRun(
-  deps: { toolbox: Pick<Toolbox, 'tool' | 'plan' | 'planCollections' | 'prepare'>; blobs: Pick<BlobStore, 'path'> },
+export async function prepareRun(
+  deps: {
+    toolbox: Pick<Toolbox, 'tool' | 'plan' | 'planCollections' | 'prepare' | 'evaluate' | 'ofUser'>;
+    blobs: Pick<BlobStore, 'path'>;
+    tables: ToolContextDeps['tables'];
+    programs?: Programs | undefined;
+  },
   { job, view, fetch, run, sharedHome }: ToPrepare,
-): PreparedRun {
-  const { toolbox, blobs } = deps;
+): Promise<PreparedRun> {
+  const { toolbox } = deps;
+  const reads = new Set<string>();
+  const blobs = {
+    path: (blob: string) => {
+      const path = deps.blobs.path(blob);
+      reads.add(path);
+      return path;
+    },
+  };
   const base = { ...run, job: job.id };
   const outputFile = (name: string) => {
     const id = job.outputs[name];
@@ -48,7 +63,7 @@ export function prepareRun(
     });
     return { spec: { ...base, work: { kind: 'fetch', items } }, commandLine: '', inputBlobs: {} };
   }
-  const tool = toolbox.tool(job.tool, job.toolVersion);
+  const tool = toolbox.tool(job.tool, job.toolVersion) ?? ownTool(toolbox, view, job.tool);
   if (tool === undefined) throw new Error(`The tool ${job.tool} (version ${job.toolVersion}) is not installed here.`);
   const inputBlobs: Record<string, string> = {};
   const links: RunLink[] = [];
@@ -66,10 +81,10 @@ export function prepareRun(
     links.push({ path: file, target: blobs.path(blob) });
     for (const one of extra) links.push({ path: `${filesFolder(file)}/${one.path}`, target: blobs.path(one.blob) });
   }
-  const context = withMetadataFiles(toolContext(view, job.history), (blob) => blobs.path(blob));
+  const context = toolContext(view, job.history, deps);
   const expanded = { state: job.params, inputs: job.inputs };
   const planned = new Map(toolbox.plan(tool, expanded, context).map((output) => [output.name, output]));
-  const command = toolbox.prepare(tool, expanded, context, {
+  const files: Parameters<Toolbox['prepare']>[3] = {
     inputPath: (dataset) => {
       const blob = inputBlobs[dataset];
       if (blob === undefined) throw new Error(`dataset ${dataset} is not an input of this job, or has no content`);
@@ -77,7 +92,18 @@ export function prepareRun(
     },
     outputPath: outputFile,
     workFolder: runPaths(run.folder).working,
-  });
+    // An index is a path for templates: `$input.metadata.bam_index`.
+    metadataPath: (dataset, name) => {
+      const record = view.get('dataset', dataset);
+      const files = (record && contentOf(view, record)?.files) ?? [];
+      const blob = files.find(({ role, path }) => role === 'metadata' && path === name)?.blob;
+      return blob === undefined ? undefined : blobs.path(blob);
+    },
+  };
+  const { cores, memoryMb } = run;
+  const command =
+    (await toolbox.evaluate?.(tool, expanded, context, { ...files, cores, memoryMb })) ??
+    toolbox.prepare(tool, expanded, context, files);
   const outputs = Object.keys(job.outputs).map((name): RunOutput => {
     const { fromWorkDir, metadata, discover, precreateFolder } = planned.get(name) ?? {};
     const record = view.get('dataset', job.outputs[name] ?? '');
@@ -103,36 +129,9 @@ export function prepareRun(
     ...(collections.length > 0 ? { collections } : {}),
     ...(links.length > 0 ? { links } : {}),
     ...(command.home === 'shared' ? { sharedHome } : {}),
+    ...runPlace(deps.programs, tool, command, [...reads]),
   };
   return { spec: { ...base, work }, commandLine, inputBlobs };
-}
-
-/** An index is a path for templates: `$input.metadata.bam_index`. */
-function withMetadataFiles(context: ToolContext, pathOf: (blob: string) => string): ToolContext {
-  const named = (dataset: ToolDataset): ToolDataset => {
-    const { content } = dataset;
-    const files = content?.files.filter(({ role }) => role === 'metadata') ?? [];
-    if (content === undefined || files.length === 0) return dataset;
-    const paths = Object.fromEntries(files.map(({ path, blob }) => [path, pathOf(blob)]));
-    return { ...dataset, content: { ...content, metadata: { ...content.metadata, ...paths } } };
-  };
-  const inside = (element: ToolElement): ToolElement =>
-    'dataset' in element
-      ? { ...element, dataset: named(element.dataset) }
-      : { ...element, elements: element.elements.map(inside) };
-  return {
-    ...context,
-    dataset(id) {
-      const found = context.dataset(id);
-      return found && named(found);
-    },
-    collection(id) {
-      const found = context.collection(id);
-      if (found === undefined) return undefined;
-      const elements = found.elements.map((element) => ({ ...element, dataset: named(element.dataset) }));
-      return { ...found, elements, ...(found.tree ? { tree: found.tree.map(inside) } : {}) };
-    },
-  };
 }
 
 export function outputsOf({ work }: RunSpec): RunOutput[] {

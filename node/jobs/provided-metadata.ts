@@ -119,9 +119,12 @@ function textOf(value: JsonValue | undefined): string | undefined {
   return typeof value === 'string' && value !== '' ? value.slice(0, TEXT_MAX) : undefined;
 }
 
+/** Ids are numbers at Galaxy, so that wrappers write them without quotes; here they are words. */
+const BARE_ID = /("(?:base_)?dataset_id"\s*:\s*)([0-9a-f]+)(?=\s*[,}])/g;
+
 function parsed(text: string): JsonValue | undefined {
   try {
-    return JSON.parse(text) as JsonValue;
+    return JSON.parse(text.replace(BARE_ID, '$1"$2"')) as JsonValue;
   } catch {
     return undefined;
   }

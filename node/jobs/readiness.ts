@@ -2,6 +2,7 @@
 import type { Content } from '../../protocol/account/entries.js';
 import type { AccountView, DatasetRecord, JobRecord } from '../../protocol/account/records.js';
 import { contentOf, hidOf } from '../../protocol/account/records.js';
+import { collectionsIn, populationOf } from '../datasets/places.js';
 
 export type Readiness =
   | { is: 'ready' }
@@ -26,6 +27,7 @@ export function readiness(view: AccountView, job: JobRecord, facts: ReadinessFac
   const paused: DatasetRecord[] = [];
   const failed: DatasetRecord[] = [];
   const absent: { dataset: DatasetRecord; blobs: string[] }[] = [];
+  const unfilled = unfilledCollections(view, job);
   for (const { id, dataset } of inputDatasets(view, job)) {
     if (dataset === undefined) return { is: 'failed', reason: `An input of this job (${id}) does not exist.` };
     if (dataset.purged || dataset.deleted) {
@@ -40,6 +42,7 @@ export function readiness(view: AccountView, job: JobRecord, facts: ReadinessFac
       if (blobs.length > 0) absent.push({ dataset, blobs });
     } else failed.push(dataset);
   }
+  if (unfilled) return unfilled;
   if (failed.length > 0) {
     return {
       is: 'paused',
@@ -65,6 +68,21 @@ export function readiness(view: AccountView, job: JobRecord, facts: ReadinessFac
     };
   }
   return { is: 'ready' };
+}
+
+/** Of collections whose elements a job discovers: they are known when it has ended. */
+function unfilledCollections(view: AccountView, job: JobRecord): Readiness | undefined {
+  for (const { kind, id } of Object.values(job.inputs).flat()) {
+    const record = kind === 'collection' ? view.get('collection', id) : undefined;
+    const population = record && populationOf(view, record);
+    if (record === undefined || population === undefined || population.is === 'ok') continue;
+    const jobs = [...collectionsIn(view, record)].flatMap((one) => one.job ?? []);
+    const named = `collection ${hidOf(record)}`;
+    return population.is === 'new'
+      ? { is: 'waiting', reason: `waiting for ${named}`, jobs }
+      : { is: 'paused', reason: `${named} could not be made: ${population.reason}`, jobs };
+  }
+  return undefined;
 }
 
 /** Every dataset that the job reads, those inside collections included. */

@@ -1,9 +1,14 @@
 /**
  * What a run of a job is made of, and what the node and its handler processes say to each other about it. Plain data:
  * it crosses an IPC channel as JSON. A run is named by (job, attempt); a word about any other attempt is stale.
+ *
+ * A tool whose author the node does not trust says `confine: 'sandbox'` (`Tool` and `PreparedCommand`, toolbox/tool.ts).
+ * That is all it says: the toolbox's resolver decides what confines it here, and without anything it is refused when it
+ * is submitted, and again when it is prepared. The runner sees the decision as `place`.
  */
 import { z } from 'zod';
 import type { JsonObject } from '../../protocol/log/entry.js';
+import type { Engine } from '../toolbox/requirement-engine.js';
 import type { DiscoverRule, PreparedCommand } from '../toolbox/tool.js';
 
 export interface RunOutput {
@@ -56,8 +61,40 @@ export type RunWork =
       links?: RunLink[];
       /** HOME of tools that share one; absolute. */
       sharedHome?: string;
+      /** Shell text of the administrator's, read before the command; the job ends when it fails. */
+      setUp?: string;
+      /** Absent: as the node's own user, with nothing in between. */
+      place?: RunPlace;
     }
   | { kind: 'fetch'; items: RunFetch[] };
+
+/** Where the processes of a tool run, its version command included. Never given up for another when it fails. */
+export type RunPlace = SandboxPlace | ContainerPlace;
+
+interface Enclosed {
+  /** Files and folders that can be read at their own paths, besides the run's folder. */
+  reads: string[];
+}
+
+/** bubblewrap: the system's programs to read, the run's folder, no network, no other process. */
+export interface SandboxPlace extends Enclosed {
+  kind: 'sandbox';
+}
+
+export interface ContainerPlace extends Enclosed {
+  kind: 'container';
+  engine: Engine;
+  image: string;
+  /** Whether the engine may fetch an image that it does not have. */
+  pull: boolean;
+  network: boolean;
+  /** Whether the engine bounds cores, memory and processes. */
+  limits: boolean;
+  /** The tool is not trusted: nothing of the image, and of the run only what is the tool's, can be written. */
+  confined: boolean;
+  /** For the engine's own program; none of it goes into the container. */
+  engineEnvironment: Record<string, string>;
+}
 
 export interface RunSpec {
   job: string;
@@ -179,6 +216,14 @@ export function runPaths(folder: string) {
     home: `${folder}/home`,
     inputs: `${folder}/inputs`,
     script: `${folder}/tool_script.sh`,
+    /** What the place starts: it sets the environment and runs the script. */
+    entry: `${folder}/entry.sh`,
+    environment: `${folder}/environment.sh`,
+    setUp: `${folder}/set_up.sh`,
+    /** Made by `entry`: the tool's own time has begun. */
+    entered: `${folder}/tmp/.entered`,
+    /** Made when `setUp` failed. */
+    setUpFailed: `${folder}/tmp/.set_up_failed`,
     stdout: `${folder}/stdout`,
     stderr: `${folder}/stderr`,
   };

@@ -31,6 +31,39 @@ export async function takeFile(real: string, target: string): Promise<void> {
   else await rename(real, target);
 }
 
+/**
+ * Files of the working folder that went to outputs, by the place they had. Several outputs may ask for one file: the
+ * first gets it, and later ones a copy of what the first got, which no tool can write any more.
+ */
+export class TakenFiles {
+  private readonly places = new Map<string, string>();
+
+  constructor(private readonly folder: string) {}
+
+  /** `relative`: to the working folder. False when there is no such file. Throws a sentence when it must not be taken. */
+  async take(relative: string, target: string): Promise<boolean> {
+    const path = join(runPaths(this.folder).working, relative);
+    const held = this.places.get(path);
+    if (held !== undefined) {
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+      await rm(target, { recursive: true, force: true });
+      await copyFile(held, target, constants.COPYFILE_FICLONE);
+      return true;
+    }
+    const real = await plainFile(this.folder, path, relative);
+    if (real === undefined) return false;
+    await takeFile(real, target);
+    this.places.set(path, target);
+    return true;
+  }
+
+  /** Relative paths of what was taken, in order. */
+  paths(): string[] {
+    const working = runPaths(this.folder).working;
+    return [...this.places.keys()].map((path) => path.slice(working.length + 1)).sort();
+  }
+}
+
 /** Whether a path that a wrapper or a tool names stays below the folder that it is relative to. */
 export function staysInside(relative: string): boolean {
   return !isAbsolute(relative) && !relative.includes('\0') && !relative.split('/').includes('..');
@@ -54,10 +87,22 @@ export async function filesIn(root: string, options: { recurse: boolean }): Prom
   return found;
 }
 
-/** What a shell would make of `reads/*.fq` below `working/`: the first in order; undefined when nothing fits. */
-export async function globbed(folder: string, pattern: string): Promise<string | undefined> {
+/**
+ * What a shell would make of `reads/*.fq` below `working/`: the first in order; undefined when nothing fits. `also`:
+ * what was there and has been taken.
+ */
+export async function globbed(
+  folder: string,
+  pattern: string,
+  also: readonly string[] = [],
+): Promise<string | undefined> {
   const working = runPaths(folder).working;
-  if (!/[*?[]/.test(pattern) || (await lstat(join(working, pattern)).catch(notThere)) !== undefined) return pattern;
+  if (
+    !/[*?[]/.test(pattern) ||
+    also.includes(pattern) ||
+    (await lstat(join(working, pattern)).catch(notThere)) !== undefined
+  )
+    return pattern;
   let paths = [''];
   for (const part of pattern.split('/').filter((one) => one !== '' && one !== '.')) {
     const fits = wildcard(part);
@@ -71,7 +116,15 @@ export async function globbed(folder: string, pattern: string): Promise<string |
     }
     paths = next.slice(0, ENTRIES_MAX);
   }
-  return paths[0];
+  const parts = pattern
+    .split('/')
+    .filter((one) => one !== '' && one !== '.')
+    .map(wildcard);
+  const taken = also.filter((path) => {
+    const names = path.split('/');
+    return names.length === parts.length && names.every((name, index) => parts[index]?.test(name));
+  });
+  return [...paths, ...taken].sort()[0];
 }
 
 function wildcard(part: string): RegExp {

@@ -83,7 +83,7 @@ function tarMembers(bytes: Buffer, archive: string): ArchiveMember[] {
       const own = field(header, 0, 100);
       const name = longName ?? (prefix === '' ? own : `${prefix}/${own}`);
       longName = undefined;
-      members.push({ name: name.replace(/^\.\//, '').replace(/\/$/, '') || name, bytes: () => body });
+      members.push({ name: name.replace(/\/+$/, '') || name, bytes: () => body });
     }
   }
   return members;

@@ -112,7 +112,7 @@ const CHECKS = new Map<string, Check>(
       ),
     has_line_matching: ({ text }, attributes) =>
       presence(new Pattern(`^${attributes.expression ?? ''}$`, { multiline: true }).count(text), 'lines', attributes),
-    has_n_lines: ({ text }, attributes) => one(checkBounds(linesOf(text).length, 'lines', attributes)),
+    has_n_lines: ({ text }, attributes) => one(checkBounds(countLines(text), 'lines', attributes)),
     has_n_columns: ({ text }, attributes) => one(columns(text, attributes)),
     has_size: ({ size }, attributes) =>
       one(checkBounds(size, 'bytes', attributes, { exact: attributes.size === undefined ? 'value' : 'size' })),
@@ -146,20 +146,29 @@ function occurrences(text: string, wanted: string): number {
   return wanted === '' ? 1 : text.split(wanted).length - 1;
 }
 
-/** Of the first line that is no comment. */
+/** Of Python's `splitlines`, which knows more line ends than files have. */
+function countLines(text: string): number {
+  if (text === '') return 0;
+  const ends = text.split(LINE_ENDS);
+  return ends.at(-1) === '' ? ends.length - 1 : ends.length;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these end a line
+const LINE_ENDS = /[\n\v\f\x1c-\x1e\x85\u2028\u2029]/;
+
+/** Of the first line that is neither empty nor begins with one of the characters that comments begin with. */
 function columns(text: string, attributes: Attributes): string | undefined {
   const { comment = '' } = attributes;
   const separator = (attributes.sep ?? '\t').replace(/\\t/g, '\t');
-  const line = linesOf(text).find((candidate) => comment === '' || !candidate.startsWith(comment));
-  if (line === undefined) return 'there is no line to count columns in';
-  return checkBounds(line.split(separator).length, 'columns', attributes);
+  const line = linesOf(text).find((candidate) => candidate !== '' && !comment.includes(candidate[0] ?? ''));
+  return checkBounds((line ?? '').split(separator).length, 'columns', attributes);
 }
 
 function archiveMember(file: ProducedFile, attributes: Attributes, children: readonly Assertion[]): string[] {
   const members = archiveMembers(file.bytes, file.name);
   if (members === undefined) return ['it is neither a zip nor a tar archive'];
   const pattern = new Pattern(attributes.path ?? '');
-  const found = members.filter(({ name }) => pattern.matches(name));
+  const found = members.filter(({ name }) => pattern.matches(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
   const wrong = presence(found.length, 'members', attributes);
   if (wrong.length > 0 || children.length === 0 || negated(attributes)) return wrong;
   const chosen = flag(attributes.all, false) ? found : found.slice(0, 1);

@@ -7,6 +7,8 @@
 export interface LineDiff {
   /** Lines with + or -. */
   changed: number;
+  /** Those lines, without their sign. */
+  edits: string[];
   /** The first of them, as a diff shows them. */
   excerpt: string[];
 }
@@ -27,7 +29,12 @@ export function diffLines(before: readonly string[], after: readonly string[]): 
   const edits = script(left, right) ?? rough(left, right);
   const shown = edits.slice(0, EXCERPT_LINES).map(({ sign, line }) => `${sign}${cut(line)}`);
   if (edits.length > EXCERPT_LINES) shown.push(`… and ${edits.length - EXCERPT_LINES} more`);
-  return { changed: edits.length, excerpt: shown.length === 0 ? [] : [`@@ line ${start + 1} @@`, ...shown] };
+  const lines = edits.map(({ line }) => line);
+  return {
+    changed: edits.length,
+    edits: lines,
+    excerpt: shown.length === 0 ? [] : [`@@ line ${start + 1} @@`, ...shown],
+  };
 }
 
 interface Edit {

@@ -12,8 +12,9 @@ import { type Clock, startDeadline } from '../../protocol/runtime/clock.js';
 import { describeError } from '../../protocol/runtime/errors.js';
 import { toolContext } from '../datasets/tool-context.js';
 import { planToolRun } from '../datasets/tool-run.js';
-import { foundId } from '../jobs/found.js';
+import { foundId, readFound } from '../jobs/found.js';
 import type { JobService } from '../jobs/job.js';
+import type { DataTables } from '../toolbox/data-tables.js';
 import type { LoadedTool } from '../toolbox/loaded.js';
 import type { TestElement, TestOutputCollection, ToolTest } from '../toolbox/test-case.js';
 import type { Toolbox } from '../toolbox/tool.js';
@@ -28,8 +29,9 @@ import { nothing, type ProducedDataset, type Verdict, verifyDataset } from './ve
 
 export interface ToolTestDeps extends StagingDeps {
   jobs: Pick<JobService, 'submit' | 'submitFetch' | 'cancel' | 'onChange'>;
-  toolbox: Pick<Toolbox, 'expand' | 'plan'>;
+  toolbox: Pick<Toolbox, 'expand' | 'plan' | 'planCollections'>;
   blobs: Pick<BlobStore, 'path' | 'has' | 'read'>;
+  tables: Pick<DataTables, 'table'>;
   clock: Clock;
 }
 
@@ -123,7 +125,7 @@ export class ToolTestRunner {
       ...base,
       status: status.status,
       seconds,
-      problems: status.problem === undefined ? problems : [status.problem],
+      problems: status.problem !== undefined ? [status.problem] : status.status === 'success' ? [] : problems,
       notRun,
       ...(inputs === undefined ? {} : { inputs }),
       ...(job ? { job } : {}),
@@ -161,7 +163,7 @@ export class ToolTestRunner {
     const view = await this.staging.view();
     let submitted: Awaited<ReturnType<JobService['submit']>>;
     try {
-      const plan = planToolRun(this.deps.toolbox, tool, inputs, toolContext(view, this.options.history));
+      const plan = planToolRun(this.deps.toolbox, tool, inputs, toolContext(view, this.options.history, this.deps));
       if ('errors' in plan) {
         return refused(
           Object.entries(plan.errors)
@@ -169,7 +171,7 @@ export class ToolTestRunner {
             .join(' '),
         );
       }
-      submitted = await this.deps.jobs.submit(this.options.account, plan.submissions);
+      submitted = await this.deps.jobs.submit(this.options.account, plan.submissions, plan.implicit);
     } catch (error) {
       return refused(describeError(error));
     }
@@ -184,6 +186,7 @@ export class ToolTestRunner {
     }
     return {
       ...(await this.verify(
+        tool,
         test,
         submitted.map(({ job }) => job),
         data,
@@ -193,7 +196,13 @@ export class ToolTestRunner {
     };
   }
 
-  private async verify(test: ToolTest, jobs: readonly string[], data: TestData, signal: AbortSignal): Promise<Ran> {
+  private async verify(
+    tool: LoadedTool,
+    test: ToolTest,
+    jobs: readonly string[],
+    data: TestData,
+    signal: AbortSignal,
+  ): Promise<Ran> {
     const view = await this.staging.view();
     const records = jobs.flatMap((id) => view.get('job', id) ?? []);
     const [first] = records;
@@ -201,25 +210,30 @@ export class ToolTestRunner {
     const facts = await this.factsOf(records.find(({ outcome }) => outcome?.state !== 'ok') ?? first);
     const ran: Ran = { ...nothing(), job: facts };
     this.verifyEnd(test, records, facts, ran);
-    this.verifyTexts(test, facts, first.outcome?.toolVersion, ran);
+    this.verifyTexts(test, facts, first.outcome, ran);
     // What a failed job left is looked at only when it was meant to fail.
     if (ran.problems.length > 0 && !test.expectFailure) return ran;
-    const outputs = new JobOutputs(view, first, this.deps.blobs);
+    const list = await readFound(this.deps.blobs, first.outcome ?? {});
+    const outputs = new JobOutputs(view, first, {
+      blobs: this.deps.blobs,
+      found: list?.datasets.map(({ key }) => key) ?? [],
+    });
     if (test.expectNumOutputs !== undefined && test.expectNumOutputs !== outputs.count) {
       ran.problems.push(`${outputs.count} outputs came out, ${test.expectNumOutputs} were expected (${outputs.names})`);
     }
     const context = { data, signal };
-    for (const expected of test.outputs) {
-      const produced = outputs.dataset(expected.name);
+    for (const [index, expected] of test.outputs.entries()) {
+      // Old tests may call an output as they like: then its place counts.
+      const produced = outputs.dataset(expected.name) ?? outputs.datasetAt(index);
       if (produced === undefined) {
         ran.problems.push(`there is no output ${expected.name}; there are: ${outputs.names}`);
         continue;
       }
       add(ran, await verifyDataset(expected.name, expected, produced, context));
       const { discovered, count } = expected;
-      const found = outputs.discoveredCount(expected.name);
+      const found = outputs.countOf(expected.name);
       if (count !== undefined && count !== found) {
-        ran.problems.push(`${expected.name}: ${found} datasets were discovered, not ${count}`);
+        ran.problems.push(`${expected.name}: there are ${found} datasets with those discovered, not ${count}`);
       }
       for (const one of discovered) {
         const what = `${expected.name} → ${one.designation}`;
@@ -228,7 +242,9 @@ export class ToolTestRunner {
         else add(ran, await verifyDataset(what, one, dataset, context));
       }
     }
-    for (const expected of test.collections) await this.verifyCollection(expected, outputs, context, ran);
+    const inOrder = tool.rules.elementOrder;
+    for (const expected of test.collections)
+      await this.verifyCollection(expected, outputs, { ...context, inOrder }, ran);
     return ran;
   }
 
@@ -246,12 +262,14 @@ export class ToolTestRunner {
     }
   }
 
-  private verifyTexts(test: ToolTest, facts: JobFacts, toolVersion: string | undefined, ran: Ran): void {
+  private verifyTexts(test: ToolTest, facts: JobFacts, outcome: JobRecord['outcome'], ran: Ran): void {
+    // What the node says of the end (a rule of <stdio> that matched) stands before what the tool said.
+    const said = outcome?.message ? `${outcome.message}\n` : '';
     const texts = [
       ['the command', test.command, facts.commandLine],
-      ['standard output', test.stdout, facts.stdout],
-      ['standard error', test.stderr, facts.stderr],
-      ['the version', test.commandVersion, toolVersion],
+      ['standard output', test.stdout, `${said}${facts.stdout}`],
+      ['standard error', test.stderr, `${said}${facts.stderr}`],
+      ['the version', test.commandVersion, outcome?.toolVersion],
     ] as const;
     for (const [what, assertions, text] of texts) {
       if (!assertions) continue;
@@ -268,7 +286,7 @@ export class ToolTestRunner {
   private async verifyCollection(
     expected: TestOutputCollection,
     outputs: JobOutputs,
-    context: { data: TestData; signal: AbortSignal },
+    context: Context,
     ran: Ran,
   ): Promise<void> {
     const { name, type, count, elements } = expected;
@@ -292,10 +310,20 @@ export class ToolTestRunner {
     expected: readonly TestElement[],
     collection: CollectionRecord,
     outputs: JobOutputs,
-    context: { data: TestData; signal: AbortSignal },
+    context: Context,
     ran: Ran,
   ): Promise<void> {
     const found = outputs.elementsOf(collection);
+    const identifiers = [...found.keys()];
+    if (
+      context.inOrder &&
+      !isInOrder(
+        expected.map(({ identifier }) => identifier),
+        identifiers,
+      )
+    ) {
+      ran.problems.push(`${what}: the elements are in another order than the test has: ${identifiers.join(', ')}`);
+    }
     for (const element of expected) {
       const here = `${what} → ${element.identifier}`;
       const one = found.get(element.identifier);
@@ -332,6 +360,13 @@ export class ToolTestRunner {
   }
 }
 
+interface Context {
+  data: TestData;
+  signal: AbortSignal;
+  /** Elements must come in the order of the test. */
+  inOrder: boolean;
+}
+
 interface Ran extends Verdict {
   inputs?: JsonValue;
   job?: JobFacts;
@@ -344,12 +379,16 @@ class JobOutputs {
   constructor(
     private readonly view: AccountView,
     private readonly job: JobRecord,
-    private readonly blobs: Pick<BlobStore, 'path' | 'has'>,
+    private readonly deps: {
+      blobs: Pick<BlobStore, 'path' | 'has'>;
+      /** Keys of what was discovered: `output/designation`. */
+      found: readonly string[];
+    },
   ) {}
 
-  /** As users count: a collection is one. */
+  /** As Galaxy counts: each dataset and each collection, and of a collection each element that the wrapper names. */
   get count(): number {
-    return this.own.length + Object.keys(this.job.outputCollections ?? {}).length;
+    return Object.keys(this.job.outputs).length + Object.keys(this.job.outputCollections ?? {}).length;
   }
 
   get names(): string {
@@ -370,10 +409,14 @@ class JobOutputs {
     return record && this.produced(record);
   }
 
-  discoveredCount(output: string): number {
-    const own = this.view.get('dataset', this.job.outputs[output] ?? '');
-    const all = this.view.items(this.job.history).datasets;
-    return all.filter(({ job, id, output: declared }) => job === this.job.id && id !== own?.id && !declared).length;
+  datasetAt(index: number): ProducedDataset | undefined {
+    const record = this.view.get('dataset', Object.values(this.job.outputs)[index] ?? '');
+    return record && this.produced(record);
+  }
+
+  /** The dataset itself, and what was discovered for it. */
+  countOf(output: string): number {
+    return this.deps.found.filter((key) => key.startsWith(`${output}/`)).length + 1;
   }
 
   elementsOf(collection: CollectionRecord): Map<string, { dataset: ProducedDataset } | { inner: CollectionRecord }> {
@@ -394,7 +437,7 @@ class JobOutputs {
   private produced(record: DatasetRecord): ProducedDataset {
     const content = contentOf(this.view, record);
     const path = (blob: string | undefined) =>
-      blob !== undefined && this.blobs.has(blob) ? this.blobs.path(blob) : undefined;
+      blob !== undefined && this.deps.blobs.has(blob) ? this.deps.blobs.path(blob) : undefined;
     const files = content?.files ?? [];
     return {
       name: record.name,
@@ -413,6 +456,11 @@ class JobOutputs {
       ),
     };
   }
+}
+
+function isInOrder(expected: readonly string[], found: readonly string[]): boolean {
+  const places = expected.map((identifier) => found.indexOf(identifier)).filter((place) => place >= 0);
+  return places.every((place, index) => index === 0 || place > (places[index - 1] ?? -1));
 }
 
 function add(ran: Ran, { problems, notRun }: Verdict): void {

@@ -6,7 +6,7 @@ const BYTES_MAX = 512 * 2 ** 20;
 const TIME_MAX_MS = 120_000;
 
 export function isBam(extension: string | undefined): boolean {
-  return extension !== undefined && /(^|\.)bam$/.test(extension);
+  return extension !== undefined && /(^|\.)bam$|^cram$/.test(extension);
 }
 
 /** Undefined: there is no samtools. Rejects with ContentFault for what it cannot read. */

@@ -11,6 +11,7 @@ import { contentOf } from '../../protocol/account/records.js';
 import type { AccountLog } from '../../protocol/log/account-log.js';
 import type { Collections } from '../datasets/collections.js';
 import type { Datasets } from '../datasets/datasets.js';
+import type { NewElement } from '../datasets/new-collection.js';
 import { type JobService, TERMINAL } from '../jobs/job.js';
 import type { TestData } from './test-data.js';
 import type { WantedCollection, WantedFile } from './test-inputs.js';
@@ -81,15 +82,7 @@ export class Staging {
 
   /** The collection's id. */
   async collection(wanted: WantedCollection, data: TestData, signal: AbortSignal): Promise<string> {
-    if (wanted.elements.some(({ collection }) => collection !== undefined)) {
-      throw new StagingFault(`a nested collection (${wanted.type}) as input cannot be made here yet`, 'not-run');
-    }
-    const elements = await Promise.all(
-      wanted.elements.map(async ({ identifier, file }) => ({
-        identifier,
-        dataset: await this.file(file as WantedFile, data, signal),
-      })),
-    );
+    const elements = await this.elements(wanted, data, signal);
     const { account, history } = this.options;
     const made = await this.deps.collections.create(account, {
       history,
@@ -100,6 +93,15 @@ export class Staging {
       hideSource: false,
     });
     return made.id;
+  }
+
+  private elements(wanted: WantedCollection, data: TestData, signal: AbortSignal): Promise<NewElement[]> {
+    return Promise.all(
+      wanted.elements.map(async ({ identifier, file, collection }): Promise<NewElement> => {
+        if (collection) return { identifier, elements: await this.elements(collection, data, signal) };
+        return { identifier, dataset: await this.file(file as WantedFile, data, signal) };
+      }),
+    );
   }
 
   private async upload(path: string, wanted: WantedFile, signal: AbortSignal): Promise<string> {

@@ -2,11 +2,12 @@
  * Where a wrapper's test files are: in `test-data` beside it, or beside a folder above it, up to the root of what it
  * belongs to. A name never leads out of test-data.
  */
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { importBoundary } from '../toolbox/sources.js';
 
 const NAMES = ['test-data', 'test_data'];
+const FILES_MAX = 10_000;
 
 export class TestData {
   private readonly folders: string[];
@@ -27,6 +28,16 @@ export class TestData {
       if (statSync(real).isFile() || statSync(real).isDirectory()) return real;
     }
     return undefined;
+  }
+
+  /** Relative to the folder, in order; symbolic links are not followed. */
+  filesBelow(folder: string): string[] {
+    const found = readdirSync(folder, { recursive: true, withFileTypes: true });
+    return found
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+      .sort()
+      .slice(0, FILES_MAX);
   }
 
   get places(): readonly string[] {

@@ -1,7 +1,8 @@
 /**
  * A test's inputs → the nested state that a request would carry, with the files it needs named. Pure. Names are looked
  * up as Galaxy does: `a|b|c` first, then with fewer groups in front (`b|c`, `c`), so that old tests, which name a nested
- * parameter alone, work.
+ * parameter alone, work. Of several inputs with one name the last counts, and each counts once: two parameters `c` in
+ * two groups do not share one value, and a bare name that is there twice fills two instances of a repeat.
  */
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import type { LoadedParameter } from '../toolbox/loaded.js';
@@ -40,17 +41,25 @@ export interface PlannedInputs {
 const FILE = '__test_file';
 const COLLECTION = '__test_collection';
 const DATA = new Set(['data', 'hidden_data']);
+/** More than a node takes. */
+const INSTANCES_MAX = 1001;
 
 export function planInputs(parameters: readonly LoadedParameter[], inputs: readonly TestInput[]): PlannedInputs {
   const planner = new Planner(inputs);
-  const state = planner.group(parameters, [], false);
+  const state = planner.group(parameters, []);
   return {
     state,
     files: planner.files,
     collections: planner.collections,
     notRun: planner.notRun,
-    unknown: inputs.filter((input) => !planner.used.has(input)).map(({ path }) => path),
+    unknown: unknownOf(inputs, planner.used),
   };
+}
+
+/** One that a later one of its name replaces is known all the same. */
+function unknownOf(inputs: readonly TestInput[], used: ReadonlySet<TestInput>): string[] {
+  const known = new Set([...used].map(({ path }) => path));
+  return inputs.filter(({ path }) => !known.has(path)).map(({ path }) => path);
 }
 
 /** Puts what was uploaded into the state. */
@@ -74,43 +83,40 @@ class Planner {
 
   constructor(private readonly inputs: readonly TestInput[]) {}
 
-  /** `own`: inside a repeat instance other than the first, where a bare name would mean the first one's. */
-  group(parameters: readonly LoadedParameter[], path: readonly string[], own: boolean): JsonObject {
+  group(parameters: readonly LoadedParameter[], path: readonly string[]): JsonObject {
     const state: JsonObject = {};
     for (const parameter of parameters) {
-      const value = this.one(parameter, [...path, parameter.name], own);
+      const value = this.one(parameter, [...path, parameter.name]);
       if (value !== undefined) state[parameter.name] = value;
     }
     return state;
   }
 
-  private one(parameter: LoadedParameter, path: readonly string[], own: boolean): JsonValue | undefined {
+  private one(parameter: LoadedParameter, path: readonly string[]): JsonValue | undefined {
     switch (parameter.type) {
       case 'section':
-        return this.group(parameter.inputs ?? [], path, own);
+        return this.group(parameter.inputs ?? [], path);
       case 'conditional':
-        return this.conditional(parameter, path, own);
+        return this.conditional(parameter, path);
       case 'repeat':
         return this.repeat(parameter, path);
       default: {
-        const input = this.find(path, own);
-        if (!input) return undefined;
-        this.used.add(input);
-        return this.value(parameter, input);
+        const input = this.take(path);
+        return input && this.value(parameter, input);
       }
     }
   }
 
-  private conditional(parameter: LoadedParameter, path: readonly string[], own: boolean): JsonValue {
+  private conditional(parameter: LoadedParameter, path: readonly string[]): JsonValue {
     const { test, cases = [] } = parameter;
     if (!test) return {};
-    const said = this.one(test, [...path, test.name], own);
+    const said = this.one(test, [...path, test.name]);
     const chosen = said === undefined ? defaultCase(test) : caseTexts(test, said);
     const found = cases.find(({ value }) => chosen.includes(value)) ?? this.caseOf(parameter, path, said);
     const state: JsonObject = {};
     if (said !== undefined) state[test.name] = said;
     else if (found && !chosen.includes(found.value)) state[test.name] = found.value;
-    return { ...state, ...this.group(found?.inputs ?? [], path, own) };
+    return { ...state, ...this.group(found?.inputs ?? [], path) };
   }
 
   /** Nothing was said of the choice, and its default is not known: the case that has what the test names. */
@@ -123,51 +129,26 @@ class Planner {
     );
   }
 
+  /** As many instances as something is said of. */
   private repeat(parameter: LoadedParameter, path: readonly string[]): JsonValue | undefined {
-    const inner = parameter.inputs ?? [];
-    let count = 0;
-    for (const from of suffixes(path)) {
-      const start = `${from}_`;
-      for (const input of this.inputs) {
-        if (!input.path.startsWith(start)) continue;
-        const index = /^(\d+)\|/.exec(input.path.slice(start.length))?.[1];
-        if (index !== undefined) count = Math.max(count, Number(index) + 1);
-      }
-      if (count > 0) break;
-    }
-    // Old tests: the same bare name so often as there are instances.
-    const bare = count === 0 ? Math.max(0, ...inner.map(({ name }) => this.bare(name).length)) : 0;
-    const instances = Math.max(count, bare);
-    if (instances === 0) return undefined;
     const head = path.slice(0, -1);
     const name = path.at(-1) as string;
-    return Array.from({ length: instances }, (_, index) =>
-      bare > 0 && index > 0
-        ? this.bareInstance(inner, index)
-        : this.group(inner, [...head, `${name}_${index}`], index > 0),
-    );
-  }
-
-  private bareInstance(inner: readonly LoadedParameter[], index: number): JsonObject {
-    const state: JsonObject = {};
-    for (const parameter of inner) {
-      const input = this.bare(parameter.name)[index];
-      if (!input) continue;
-      this.used.add(input);
-      state[parameter.name] = this.value(parameter, input);
+    const instances: JsonObject[] = [];
+    while (instances.length < INSTANCES_MAX) {
+      const before = this.used.size;
+      const state = this.group(parameter.inputs ?? [], [...head, `${name}_${instances.length}`]);
+      if (this.used.size === before) break;
+      instances.push(state);
     }
-    return state;
+    return instances.length > 0 ? instances : undefined;
   }
 
-  private bare(name: string): TestInput[] {
-    return this.inputs.filter(({ path }) => path === name);
-  }
-
-  private find(path: readonly string[], own: boolean): TestInput | undefined {
+  private take(path: readonly string[]): TestInput | undefined {
     for (const name of suffixes(path)) {
-      if (own && !/_\d+\|/.test(name)) return undefined;
-      const found = this.inputs.find((input) => input.path === name);
-      if (found) return found;
+      const found = this.inputs.findLast((input) => input.path === name && !this.used.has(input));
+      if (!found) continue;
+      this.used.add(found);
+      return found;
     }
     return undefined;
   }

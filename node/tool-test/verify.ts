@@ -1,4 +1,5 @@
 /** Whether one file that came out is what a test says: its datatype, sums, content, assertions, metadata. */
+import { join } from 'node:path';
 import type { JsonValue } from '../../protocol/log/entry.js';
 import type { TestExpectation } from '../toolbox/test-case.js';
 import { checkAssertions } from './assertions.js';
@@ -54,7 +55,7 @@ export async function verifyDataset(
   for (const extra of expected.extraFiles) {
     const named = extra.name ?? '';
     if (extra.kind === 'directory') {
-      verdict.notRun.push(`${what}: extra_files of type "directory" are not compared`);
+      await verifyFolder(what, extra, produced, context, verdict);
       continue;
     }
     const path = produced.extraFiles.get(named);
@@ -62,6 +63,26 @@ export async function verifyDataset(
     else await verifyFile(`${what}/${named}`, extra, path, { ...context, extension: undefined }, verdict);
   }
   return verdict;
+}
+
+/** Every file below the test's folder must be among the extra files, at the same place. */
+async function verifyFolder(
+  what: string,
+  expected: TestExpectation,
+  { extraFiles }: ProducedDataset,
+  context: { data: TestData; signal: AbortSignal },
+  verdict: Verdict,
+): Promise<void> {
+  const folder = expected.file === undefined ? undefined : context.data.find(expected.file);
+  const files = folder === undefined ? [] : context.data.filesBelow(folder);
+  if (files.length === 0) verdict.problems.push(`${what}: test-data has no files in a folder ${expected.file ?? ''}`);
+  for (const name of files) {
+    const path = extraFiles.get(name);
+    const file = join(expected.file ?? '', name);
+    if (path === undefined) verdict.problems.push(`${what}: there is no extra file ${name}`);
+    else
+      await verifyFile(`${what}/${name}`, { ...expected, file }, path, { ...context, extension: undefined }, verdict);
+  }
 }
 
 /** Content alone. */
@@ -109,7 +130,7 @@ async function compareWith(
   }
   let left = new ProducedFile(local, name);
   let right = produced;
-  const bam = isBam(expected.ftype ?? context.extension) && expected.compare === 'diff';
+  const bam = isBam(expected.ftype ?? (expected.compare === 'diff' ? context.extension : undefined));
   if (bam && !left.bytes.equals(right.bytes)) {
     const [wanted, found] = [await samOf(local, context.signal), await samOf(produced.path as string, context.signal)];
     if (wanted === undefined || found === undefined) {

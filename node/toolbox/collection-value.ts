@@ -4,20 +4,20 @@
  */
 import { str } from './cheetah/template.js';
 import { Callable, TemplateObject, type Value } from './cheetah/values.js';
-import { defaultSanitize, type Sanitize } from './sanitizer.js';
-import type { DatasetValue } from './template-values.js';
+import { nameSanitize, type Sanitize } from './sanitizer.js';
+import type { DatasetValue, NoDataset } from './template-values.js';
 
 /** Of a parameter that takes many. */
 export class DatasetsValue extends TemplateObject {
   readonly typeName = 'DatasetListWrapper';
-  constructor(private readonly datasets: readonly DatasetValue[]) {
+  constructor(private readonly datasets: readonly (DatasetValue | NoDataset)[]) {
     super();
   }
   text(): string {
     return this.datasets.map((dataset) => dataset.text()).join(',');
   }
   override truth(): boolean {
-    return this.datasets.length > 0;
+    return this.datasets.some((dataset) => dataset.truth());
   }
   override plain(): Value {
     return [...this.datasets];
@@ -32,6 +32,8 @@ export class DatasetsValue extends TemplateObject {
     switch (name) {
       case 'is_collection':
         return false;
+      case 'get_datasets_for_group':
+        return ofGroup(this.datasets);
       case 'is_of_type':
         return new Callable('is_of_type', (args, meter) => {
           const one = this.datasets[0]?.attribute('is_of_type');
@@ -41,6 +43,14 @@ export class DatasetsValue extends TemplateObject {
         return undefined;
     }
   }
+}
+
+/** Those that carry a `group:` tag. */
+function ofGroup(datasets: readonly (DatasetValue | NoDataset)[]): Callable {
+  return new Callable('get_datasets_for_group', ({ positional: [group] }) => {
+    const wanted = str(group ?? '');
+    return datasets.filter((dataset) => dataset.isOfGroup(wanted));
+  });
 }
 
 export interface CollectionElement {
@@ -63,7 +73,7 @@ export class CollectionValue extends TemplateObject {
   constructor(
     private readonly facts: CollectionFacts,
     private readonly elements: readonly CollectionElement[],
-    private readonly clean: Sanitize = defaultSanitize,
+    private readonly clean: Sanitize = nameSanitize,
   ) {
     super();
   }
@@ -100,6 +110,8 @@ export class CollectionValue extends TemplateObject {
         return new Callable('keys', () => elements.map(({ identifier }) => this.clean(identifier)));
       case 'all_paths':
         return this.paths();
+      case 'get_datasets_for_group':
+        return ofGroup(this.datasets());
       case 'ext':
       case 'extension':
         return this.first()?.attribute('ext') ?? 'data';
@@ -118,6 +130,10 @@ export class CollectionValue extends TemplateObject {
   private first(): DatasetValue | undefined {
     const [one] = this.elements;
     return one?.value instanceof CollectionValue ? one.value.first() : one?.value;
+  }
+
+  private datasets(): DatasetValue[] {
+    return this.elements.flatMap(({ value }) => (value instanceof CollectionValue ? value.datasets() : [value]));
   }
 
   private paths(): string[] {

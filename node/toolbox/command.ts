@@ -10,13 +10,14 @@ import type { LoadedTool } from './loaded.js';
 import { namesOf } from './names.js';
 import { OutputCollectionValue, type OutputNode } from './output-values.js';
 import { type OutputPlan, type PlanDeps, planOutputs } from './outputs.js';
-import { OutputValue } from './template-values.js';
+import { NoDataset, OutputValue } from './template-values.js';
 import type { ExpandedJob, PreparedCommand } from './tool.js';
 
 export interface CommandFiles {
   inputPath(dataset: string): string;
   outputPath(output: string): string;
   workFolder: string;
+  metadataPath?(dataset: string, name: string): string | undefined;
 }
 
 /**
@@ -39,8 +40,15 @@ export function prepareCommand(
   const names: Map<string, Value> = namesOf(tool, job, deps, {
     purpose: 'command',
     inputPath: (dataset) => safePath(files.inputPath(dataset)),
+    metadataPath: (dataset, name) => {
+      const path = files.metadataPath?.(dataset, name);
+      return path === undefined ? undefined : safePath(path);
+    },
   });
+  // An output that a filter left out is there for templates to ask for: it is nothing.
+  for (const { name, filters } of tool.outputs) if (filters.length > 0) names.set(name, new NoDataset());
   for (const [name, value] of outputNames(planOutputs(tool, job, deps), files, deps)) names.set(name, value);
+  for (const [name, value] of serverNames(safePath(files.workFolder))) names.set(name, value);
   // `<template>` macros: a template includes them by these names.
   for (const [name, text] of Object.entries(tool.templates)) names.set(name, text);
   const configs = tool.configFiles.map((file) => {
@@ -69,14 +77,35 @@ export function prepareCommand(
     environment,
     failureRules: tool.failureRules,
     home: tool.home,
+    ...(tool.confine ? { confine: tool.confine } : {}),
     providedMetadataFile: tool.providedMetadataFile,
     ...(tool.versionCommand ? { versionScript: versionScript(tool.versionCommand, tool.file) } : {}),
   };
 }
 
+/**
+ * Places of a Galaxy server that old wrappers mention. A job sees nothing of the node: what is theirs is the working
+ * folder, where these files are not.
+ */
+function serverNames(folder: string): [string, string][] {
+  const data = join(folder, 'tool-data');
+  const datatypes = join(folder, 'datatypes_conf.xml');
+  return [
+    ['__new_file_path__', folder],
+    ['__root_dir__', folder],
+    ['GALAXY_ROOT_DIR', folder],
+    ['__tool_data_path__', data],
+    ['GALAXY_DATA_INDEX_DIR', data],
+    ['__datatypes_config__', datatypes],
+    ['GALAXY_DATATYPES_CONF_FILE', datatypes],
+    ['__admin_users__', ''],
+  ];
+}
+
 /** An element of a collection stands below it, and by Galaxy's name for it. */
 function outputNames(plan: OutputPlan, files: CommandFiles, deps: PlanDeps): Map<string, Value> {
   const names = new Map<string, Value>();
+  const tops = new Set([...plan.outputs, ...plan.collections].map(({ name }) => name));
   const inside = new Map<string, Map<string, OutputNode>>(plan.collections.map(({ name }) => [name, new Map()]));
   for (const output of plan.outputs) {
     const value = new OutputValue(output, safePath(files.outputPath(output.name)), deps.accepts);
@@ -85,7 +114,10 @@ function outputNames(plan: OutputPlan, files: CommandFiles, deps: PlanDeps): Map
     if (!element) continue;
     let level = inside.get(element.collection) ?? new Map<string, OutputNode>();
     for (const identifier of element.identifiers.slice(0, -1)) level = innerLevel(level, identifier);
-    level.set(element.identifiers.at(-1) ?? '', value);
+    const identifier = element.identifiers.at(-1) ?? '';
+    level.set(identifier, value);
+    // Elements that the wrapper names are names of their own as well.
+    if (element.identifiers.length === 1 && !tops.has(identifier)) names.set(identifier, value);
   }
   for (const collection of plan.collections) {
     names.set(collection.name, new OutputCollectionValue(collection, inside.get(collection.name) ?? new Map()));
@@ -116,9 +148,10 @@ function versionScript({ text, interpreter }: NonNullable<LoadedTool['versionCom
   return `#!/bin/sh\n${PREFER_BASH}\n${interpreter ? interpreted(line, interpreter, dirname(file)) : line}\n`;
 }
 
-/** As Galaxy does it: a command is one line, however the wrapper breaks it. */
+/** As Galaxy does it: a command is one line, however the wrapper breaks and indents it. */
 function oneLine(text: string): string {
-  return text.replace(/[\n\r]/g, ' ').trim();
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.join(' ').replaceAll('\r', ' ').trim();
 }
 
 /** `interpreter="python"`: the first word is a file beside the wrapper. */

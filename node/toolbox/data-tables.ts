@@ -4,7 +4,7 @@
  * left out and told with file and line.
  */
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { type TableDefinition, tableDefinitions } from './data-table-conf.js';
 import { toolErrors } from './errors.js';
 import type { ToolProblem } from './tool.js';
@@ -20,6 +20,8 @@ export interface DataTable {
 export interface DataTables {
   /** Undefined: nobody has defined it. A table without a file has no rows. */
   table(name: string): DataTable | undefined;
+  /** Lines of a file in `tool-data` that no table speaks of, as old wrappers read them; undefined when it is not there. */
+  file(name: string, separator: string): readonly (readonly string[])[] | undefined;
   names(): string[];
   definition(name: string): TableDefinition | undefined;
   /** Configurations and lines that cannot be used, of the tables asked for so far. */
@@ -36,6 +38,8 @@ export interface DataTablesOptions {
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const ROWS_MAX = 100_000;
 const PROBLEMS_MAX = 100;
+
+const PLAIN_FILE = { comment: '#', duplicates: true, empty: new Map<string, string>(), files: [] };
 
 interface ReadFile {
   stamp: string;
@@ -60,6 +64,14 @@ class FileTables implements DataTables {
     if (!definition) return undefined;
     const all = definition.files.flatMap((file) => this.read(file, definition).rows);
     return { name, columns: definition.columns, rows: definition.duplicates ? all : distinct(all) };
+  }
+
+  file(name: string, separator: string): readonly (readonly string[])[] | undefined {
+    if (isAbsolute(name) || name.includes('\0') || name.split('/').includes('..')) return undefined;
+    const path = join(this.options.folder, name);
+    if (stampOf(path) === '') return undefined;
+    const none = new Map<string, number>();
+    return this.read(path, { ...PLAIN_FILE, name: `file ${JSON.stringify(separator)}`, columns: none, separator }).rows;
   }
 
   names(): string[] {

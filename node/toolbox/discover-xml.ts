@@ -14,7 +14,10 @@ const NAMED: Readonly<Record<string, string>> = {
   __designation_and_ext__: '(?P<designation>.*)\\.(?P<ext>[^\\._]+)?',
 };
 
-const SORT = /^(reverse_)?(filename|basename|name|designation|dbkey|ext)(?:_(lexical|numeric))?$/;
+/** What is found is of the genome of the inputs, unless the wrapper says otherwise. */
+const INPUT_BUILD = '__input__';
+/** As Galaxy writes it: `reverse_numeric_name`. */
+const SORT = /^(reverse_)?(?:(lexical|numeric)_)?(filename|name|designation|dbkey|ext)$/;
 
 export function parseDiscover(given: XmlElement, outer: { format: string }): DiscoverRule {
   const { attributes } = given;
@@ -27,7 +30,7 @@ export function parseDiscover(given: XmlElement, outer: { format: string }): Dis
   if (isAbsolute(directory) || directory.split('/').includes('..')) {
     throw malformed(`directory="${directory}" of <discover_datasets> leaves the working folder`, given);
   }
-  const [, reverse, key = 'filename', how] = sortOf(attributes.sort_by ?? 'filename', given);
+  const [, reverse, how, key = 'filename'] = sortOf(attributes.sort_by ?? 'filename', given);
   return {
     pattern: compiled.source,
     flags: compiled.flags,
@@ -37,10 +40,11 @@ export function parseDiscover(given: XmlElement, outer: { format: string }): Dis
     format: (attributes.format ?? attributes.ext ?? outer.format).trim(),
     visible: flag(attributes.visible, false),
     assignPrimary: flag(attributes.assign_primary_output, false),
-    sortBy: (key === 'basename' ? 'filename' : key) as DiscoverRule['sortBy'],
+    sortBy: key as DiscoverRule['sortBy'],
     sortReverse: reverse !== undefined,
     sortNumeric: how === 'numeric',
     fromProvidedMetadata,
+    ...(attributes.dbkey === undefined || attributes.dbkey === INPUT_BUILD ? {} : { genomeBuild: attributes.dbkey }),
   };
 }
 

@@ -78,6 +78,10 @@ function sourceRows(
     const { rows, columns } = table;
     return { rows, tableColumns: columns, known: true, ...(rows.length === 0 ? { missing: nothing } : {}) };
   }
+  if (source.kind === 'file') {
+    const rows = context?.tables?.file?.(source.file, separator);
+    return rows ? { rows, known: true } : { rows: [], known: true, missing: `This node has no file ${source.file}.` };
+  }
   const datasets = datasetsIn(scope.find(source.reference), context);
   const rows: Row[] = [];
   let known = true;
@@ -124,7 +128,9 @@ function filterWorld({ context, scope }: OptionSource): FilterWorld {
     metadata(reference, key) {
       const datasets = datasetsIn(scope.find(reference), context);
       if (datasets.length === 0) return undefined;
-      return datasets.flatMap((dataset) => datasetTexts(dataset, ['metadata', key]));
+      const texts = datasets.flatMap((dataset) => datasetTexts(dataset, ['metadata', key]));
+      // "?" is how a genome build that nobody has said is written.
+      return key === 'dbkey' ? texts.filter((text) => text !== '?') : texts;
     },
     table: (name) => context?.tables?.table(name),
   };

@@ -8,6 +8,36 @@ export const toolErrors = defineErrors('toolbox', {
     say: 'The template at {file}, line {line}, cannot be rendered: {reason}.',
     mend: 'Check the parameters; if they are right, the wrapper is wrong: correct it and reload the tools.',
   },
+  expression: {
+    kind: 'bad-request',
+    say: 'The expression at {file}, line {line}, gives no value for the command: {reason}.',
+    mend: 'Check the parameters; if they are right, correct the tool (docs/TOOLS.md, user tools).',
+  },
+  'expressions-busy': {
+    kind: 'too-many',
+    say: 'Too many tools of users are being prepared at the same time.',
+    mend: 'Run the job again in a moment.',
+  },
+  'user-tools-off': {
+    kind: 'forbidden',
+    say: 'This node does not let you add or run tools of your own.',
+    mend: 'Ask the administrator: the option is tools.userTools.',
+  },
+  'user-tool-unknown': {
+    kind: 'not-found',
+    say: 'You have no tool of your own with the UUID {uuid}.',
+    mend: 'GET /api/unprivileged_tools lists them.',
+  },
+  'user-tool-large': {
+    kind: 'too-large',
+    say: 'The tool has {bytes} bytes as JSON; {max} are possible.',
+    mend: 'Make it smaller: put large data into a dataset.',
+  },
+  'user-tools-many': {
+    kind: 'too-many',
+    say: 'You have {max} tools of your own, which is as many as are possible.',
+    mend: 'Delete one that you do not need any more.',
+  },
   wrapper: {
     kind: 'bad-request',
     say: 'The wrapper {file}, line {line}, cannot be used: {reason}.',
@@ -69,9 +99,19 @@ export const toolErrors = defineErrors('toolbox', {
     mend: 'Move the data folder to a path without quotes, backslashes, dollar signs or line ends.',
   },
   programs: {
-    kind: 'unavailable',
+    kind: 'bad-request',
     say: 'The tool {tool} cannot run on this node: {missing} is not installed here.',
     mend: 'Ask the administrator to install it, or to configure tools.environment or tools.container (docs/TOOLS.md).',
+  },
+  unconfined: {
+    kind: 'bad-request',
+    say: 'The tool {tool} only runs confined, and this node has nothing to confine it with.',
+    mend: 'Ask the administrator to install bubblewrap (the program bwrap), or to configure tools.container (docs/TOOLS.md).',
+  },
+  image: {
+    kind: 'bad-request',
+    say: 'The container image {image} cannot be used: it is no name of an image.',
+    mend: 'Correct it in the wrapper, or in the option tools.container. A name is like quay.io/biocontainers/samtools:1.20.',
   },
   install: {
     kind: 'bad-request',

@@ -1,11 +1,14 @@
 /**
  * `<configfiles><inputs/>`: the state of all parameters as a JSON file, for tools that read their parameters
- * themselves. Values are what the user chose, typed and not sanitized: no shell reads them. Datasets are left out
- * unless the wrapper says how they shall stand there.
+ * themselves, in the shape that those tools know from Galaxy: numbers and truth values typed, texts with what the
+ * wrapper's sanitizer makes of them, columns always a list. Datasets are left out unless the wrapper says how they shall
+ * stand there.
  */
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import { isObject, readReferences } from './data-reference.js';
 import type { ConfigFile, LoadedParameter, LoadedTool } from './loaded.js';
+import { collectionOf } from './map-over.js';
+import { leavesOf } from './output-source.js';
 import { extensionOf } from './template-values.js';
 import type { ExpandedJob, ToolContext, ToolDataset } from './tool.js';
 
@@ -70,44 +73,81 @@ class Wrapper {
       case 'float':
         return held === null || held === '' ? null : Number(held);
       case 'boolean':
+        if (held === null && parameter.optional) return null;
         return held === true || held === 'true' || held === parameter.attributes.truevalue;
-      case 'select':
-      case 'data_column': {
-        if (parameter.multiple) {
-          const values = Array.isArray(held) ? held.map(String) : held === null || held === '' ? [] : [String(held)];
-          if (this.typed) return values;
-          return values.length > 0 ? values.join(',') : 'None';
-        }
-        if (held === null || held === '') return this.typed ? null : 'None';
-        return String(held);
+      case 'data_column':
+        return listOf(held).map(Number);
+      case 'select': {
+        const values = listOf(held);
+        if (this.typed) return parameter.multiple ? values : (values[0] ?? null);
+        if (values.length === 0) return 'None';
+        return values.map(parameter.sanitize).join(parameter.attributes.separator ?? ',');
       }
       default:
-        return held;
+        return Array.isArray(held) ? held.map((one) => parameter.sanitize(String(one))) : textOf(parameter, held);
     }
   }
 
   private data(parameter: LoadedParameter, held: JsonValue): JsonValue {
     const read = readReferences(held);
-    const found = ('references' in read ? read.references : []).flatMap(({ src, id, elementIdentifier }) => {
-      const datasets: { dataset: ToolDataset | undefined; identifier: string | undefined }[] =
-        src === 'hda'
-          ? [{ dataset: this.context.dataset(id), identifier: elementIdentifier }]
-          : (this.context.collection(id)?.elements ?? []);
-      return datasets.flatMap(({ dataset, identifier }) => (dataset ? [this.file(dataset, identifier)] : []));
+    const found = ('references' in read ? read.references : []).flatMap((reference) => {
+      if (reference.src === 'hda') {
+        const dataset = this.context.dataset(reference.id);
+        return dataset ? [this.file(dataset, [reference.elementIdentifier ?? dataset.record.name])] : [];
+      }
+      const collection = collectionOf(reference, this.context);
+      return collection
+        ? leavesOf(collection.id, this.context).map(({ dataset, identifiers }) => this.file(dataset, identifiers))
+        : [];
     });
     return parameter.multiple || parameter.type === 'data_collection' ? found : (found[0] ?? null);
   }
 
-  private file(dataset: ToolDataset, identifier: string | undefined): JsonValue {
+  /** `identifiers`: from the outermost collection to the dataset; they are the folders and the name to stage it under. */
+  private file(dataset: ToolDataset, identifiers: readonly string[]): JsonValue {
     const path = this.inputPath(dataset.record.id);
     if (this.dataStyle === 'paths') return path;
-    const name = identifier ?? dataset.record.name;
     const extension = extensionOf(dataset);
+    const staging = `${identifiers.map((one) => stagingName(one, extension)).join('/')}.${extension}`;
+    const metadata = dataset.content?.metadata ?? {};
     return {
-      element_identifier: name,
+      element_identifier: [...identifiers],
       ext: extension,
+      staging_path: staging,
       source_path: path,
-      staging_path: `${name.replace(/[^\w.-]/g, '_')}.${extension}`,
+      metadata_files: Object.entries(INDEX_ENDINGS).flatMap(([name, ending]) => {
+        const file = metadata[name];
+        // Only a path is of use to a tool.
+        return typeof file === 'string' && file.startsWith('/')
+          ? [{ staging_path: `${staging}.${ending}`, source_path: file }]
+          : [];
+      }),
     };
   }
+}
+
+const INDEX_ENDINGS: Readonly<Record<string, string>> = {
+  bam_index: 'bai',
+  bam_csi_index: 'csi',
+  cram_index: 'crai',
+  tabix_index: 'tbi',
+  bcf_index: 'csi',
+};
+
+const FILE_NAME_MAX = 254;
+
+/** An identifier as a file's name: it names no other folder and no hidden file, and is no longer than a name may be. */
+function stagingName(identifier: string, extension: string): string {
+  const name = identifier.replaceAll('\u0000', '').replace(/^\.+/, '').replaceAll('/', '_');
+  return name.slice(0, FILE_NAME_MAX - extension.length);
+}
+
+function listOf(held: JsonValue): string[] {
+  if (held === null || held === '') return [];
+  return Array.isArray(held) ? held.map(String) : [String(held)];
+}
+
+function textOf(parameter: LoadedParameter, held: JsonValue): JsonValue {
+  if (held !== null) return parameter.sanitize(String(held));
+  return parameter.optional && (parameter.emptyIsNone || parameter.type !== 'text') ? null : '';
 }

@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { writeDurably } from '../../protocol/runtime/data-folder.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
@@ -15,6 +15,7 @@ import { gatherImports, importBoundary, SourceLibrary, type WrapperSources } fro
 import type { Tool } from './tool.js';
 import { readSections, type Section } from './tool-folder.js';
 import { createToolbox } from './toolbox.js';
+import { isYaml } from './wrapper-file.js';
 import { parseXml } from './wrapper-xml.js';
 
 export interface Installed {
@@ -115,7 +116,7 @@ async function planFile(path: string): Promise<Plan> {
   const library = new SourceLibrary();
   const wrapper = await library.read(path);
   const sources: WrapperSources = { wrapper, imports: new Map(), absent: [] };
-  await gatherImports(parseXml(wrapper.bytes, path), sources, importBoundary(path, 'file'), library);
+  if (!isYaml(path)) await gatherImports(parseXml(wrapper.bytes, path), sources, importBoundary(path, 'file'), library);
   const folder = dirname(path);
   const files = new Set([path, ...[...sources.imports.values()].map((one) => one.path)]);
   const above = dirname(folder);
@@ -130,7 +131,7 @@ async function planFile(path: string): Promise<Plan> {
   if (!existsSync(join(folder, 'test-data')) && existsSync(join(above, 'test-data'))) {
     for (const file of await filesBelow(join(above, 'test-data'))) files.add(file);
   }
-  return { name: safeName(basename(path, '.xml')), base: commonFolder([...files]), files: [...files] };
+  return { name: safeName(basename(path, extname(path))), base: commonFolder([...files]), files: [...files] };
 }
 
 async function hasWrapper(folder: string): Promise<boolean> {

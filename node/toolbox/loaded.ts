@@ -12,6 +12,7 @@ import type { Container, Resources } from './requirement-xml.js';
 import type { Sanitize } from './sanitizer.js';
 import type { ToolTest } from './test-case.js';
 import type { DiscoverRule, FailureRule, Tool, ToolOutput, ToolParameter } from './tool.js';
+import type { UserCommand } from './user-tool/user-tool.js';
 import type { Validate } from './validator.js';
 
 export interface LoadedParameter extends ToolParameter {
@@ -101,6 +102,8 @@ export interface ToolBody {
   /** Where the tool may say what it made; relative to the working folder. */
   providedMetadataFile: string;
   command: { template: Template; interpreter: string | undefined; strict: boolean; spot: Spot } | undefined;
+  /** Of a GalaxyUserTool, which has no `command`: text with JavaScript, evaluated for each job. */
+  userCommand?: UserCommand | undefined;
   configFiles: ConfigFile[];
   environment: EnvironmentVariable[];
   failureRules: FailureRule[];

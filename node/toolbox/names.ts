@@ -7,7 +7,7 @@ import { isObject, readReferences } from './data-reference.js';
 import type { LoadedParameter, LoadedTool } from './loaded.js';
 import { collectionOf } from './map-over.js';
 import { ParameterValue } from './parameter-text.js';
-import { defaultSanitize, noSanitize } from './sanitizer.js';
+import { nameSanitize, noSanitize } from './sanitizer.js';
 import { Scope } from './scope.js';
 import {
   type Accepts,
@@ -43,10 +43,10 @@ export function namesOf(
   const genomeBuild = first ? genomeBuildOf(first) : '?';
   names.set('tool', new ToolValue(tool));
   names.set('on_string', onString(job, deps.context));
-  names.set('dbkey', defaultSanitize(genomeBuild));
+  names.set('dbkey', nameSanitize(genomeBuild));
   names.set('chromInfo', chromosomeLengths(genomeBuild, deps.context));
   names.set('__tool_directory__', dirname(tool.file));
-  names.set('__tool_version__', defaultSanitize(tool.version));
+  names.set('__tool_version__', nameSanitize(tool.version));
   names.set('__history_id__', deps.context.historyId);
   const user = new UserValue(deps.context.user);
   names.set('__user__', user);
@@ -141,7 +141,10 @@ class Builder {
       const dataset = this.deps.context.dataset(id);
       return dataset ? [this.dataset(dataset, elementIdentifier)] : [];
     });
-    if (parameter.multiple) return new DatasetsValue(values);
+    if (parameter.multiple && (values.length > 0 || this.options.purpose === 'filter'))
+      return new DatasetsValue(values);
+    // Galaxy's list of none holds one None: templates ask for the text "None", or of each whether it is there.
+    if (parameter.multiple) return new DatasetsValue([new NoDataset()]);
     return values[0] ?? (this.options.purpose === 'filter' ? null : new NoDataset());
   }
 
@@ -158,7 +161,7 @@ class Builder {
   }
 
   private get clean() {
-    return this.options.purpose === 'command' ? defaultSanitize : noSanitize;
+    return this.options.purpose === 'command' ? nameSanitize : noSanitize;
   }
 
   private collection(held: JsonValue): Value {

@@ -98,8 +98,8 @@ function paramValue(given: XmlElement): Apply {
   const field = fieldOf(given, required(given, 'column'));
   const keep = flag(given.attributes.keep, true);
   return (rows, columns, world) => {
-    const texts = world.texts(reference, attributes);
-    if (texts === undefined) return [];
+    // Of what is not known nothing is equal: all is left out, or nothing.
+    const texts = world.texts(reference, attributes) ?? [];
     return rows.filter((row) => texts.includes(field(row, columns)) === keep);
   };
 }
@@ -111,6 +111,8 @@ function dataMeta(given: XmlElement): Apply {
   return (rows, columns, world) => {
     const values = world.metadata(reference, key);
     if (values === undefined) return [];
+    // A metadatum that is not set says nothing: every choice stays.
+    if (values.length === 0) return rows;
     if (column === undefined) return [...rows, ...[...new Set(values)].map((value) => made(columns, value, value))];
     const place = placeOf(column, columns, given);
     return rows.filter((row) => {
@@ -152,33 +154,28 @@ function listed(given: XmlElement): string[] {
 function multipleSplitter(given: XmlElement): Apply {
   const columns = listed(given);
   const separator = given.attributes.separator ?? ',';
-  return (rows, places) => {
-    let result = rows;
-    for (const column of columns) {
-      const place = placeOf(column, places, given);
-      result = bounded(result, (row) =>
-        (row[place] ?? '')
-          .split(separator)
-          .filter((part) => part !== '')
-          .map((part) => row.with(place, part)),
-      );
-    }
-    return result;
-  };
+  return (rows, places) =>
+    bounded(rows, (row) =>
+      columns.flatMap((column) => {
+        const place = placeOf(column, places, given);
+        return (row[place] ?? '').split(separator).map((part) => row.with(place, part));
+      }),
+    );
 }
 
 /** `gene_id "a"; transcript_id "b"`: the names, each once, in a field before the one that is split. */
 function attributeValueSplitter(given: XmlElement): Apply {
   const columns = listed(given);
-  const { pair_separator: pairs = ',', name_val_separator: between = ':' } = given.attributes;
+  const { pair_separator: pairs = ',', name_val_separator: between } = given.attributes;
   return (rows, places) => {
     const seen = new Set<string>();
     return bounded(rows, (row) =>
       columns.flatMap((column) => {
         const place = placeOf(column, places, given);
         return (row[place] ?? '').split(pairs).flatMap((pair): Row[] => {
-          const name = (between.trim() === '' ? pair.trim().split(between) : pair.split(between))[0] ?? '';
-          if (name === '' || seen.has(name)) return [];
+          // Without a separator of its own a pair is divided as Python's split() does it.
+          const [name = '', ...rest] = between ? pair.split(between) : pair.trim().split(/\s+/);
+          if (rest.length !== 1 || seen.has(name)) return [];
           seen.add(name);
           return [[...row.slice(0, place), name, ...row.slice(place)]];
         });
@@ -218,8 +215,12 @@ function removeValue(given: XmlElement): Apply {
           ? world.texts(ref, [])
           : world.metadata(metaRef ?? '', key ?? '');
     if (texts === undefined) return rows;
-    const gone = new Set(multiple ? texts.flatMap((text) => text.split(separator)) : texts);
-    return rows.filter((row) => !gone.has(row[columns.value] ?? ''));
+    return rows.filter((row) => {
+      const field = row[columns.value] ?? '';
+      if (!multiple) return !texts.includes(field);
+      const listed = field.split(separator);
+      return !(texts.length > 0 && texts.every((text) => listed.includes(text)));
+    });
   };
 }
 
@@ -241,7 +242,7 @@ function dataTable(given: XmlElement): Apply {
   return (rows, columns, world) => {
     const held = world.table(table);
     const place = held?.columns.get(tableColumn) ?? (/^\d+$/.test(tableColumn) ? Number(tableColumn) : undefined);
-    if (!held || place === undefined) return keep ? [] : rows;
+    if (!held || place === undefined) return rows;
     const values = new Set(held.rows.map((row) => row[place] ?? ''));
     return rows.filter((row) => values.has(field(row, columns)) === keep);
   };

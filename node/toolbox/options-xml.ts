@@ -6,7 +6,12 @@ import { element, elements, flag, textOf, type XmlElement } from './wrapper-xml.
 
 /** Where choices come from when they are not written in the wrapper. */
 export interface DynamicOptions {
-  source: { kind: 'table'; table: string } | { kind: 'dataset'; reference: string } | { kind: 'filters' };
+  source:
+    | { kind: 'table'; table: string }
+    /** A file of `tool-data`, from before there were tables. */
+    | { kind: 'file'; file: string }
+    | { kind: 'dataset'; reference: string }
+    | { kind: 'filters' };
   /** As `<column>` says; a table's own columns count besides. */
   columns: ReadonlyMap<string, number>;
   separator: string;
@@ -57,20 +62,21 @@ export function optionTreeOf(child: XmlElement): ToolOptionNode[] {
 /** `<options>`; undefined when it holds nothing but `<option>`s, which then are the choices. */
 export function dynamicOptionsOf(given: XmlElement): DynamicOptions | undefined {
   const { attributes } = given;
-  for (const refused of ['from_file', 'from_parameter', 'from_url', 'meta_file_key', 'transform_lines']) {
+  for (const refused of ['from_parameter', 'from_url', 'meta_file_key', 'transform_lines']) {
     if (attributes[refused] !== undefined) throw unsupported(`<options ${refused}="${attributes[refused]}">`, given);
   }
   const unknown = Object.keys(attributes).find((name) => name.startsWith('from_') && !KNOWN_SOURCES.has(name));
   if (unknown) throw unsupported(`<options ${unknown}="${attributes[unknown]}">`, given);
   const { from_data_table: table, from_dataset: dataset } = attributes;
+  const file = attributes.from_file?.trim();
   const filters = elements(given, 'filter').map(parseFilter);
-  if (!table && !dataset && filters.length === 0) return undefined;
+  if (!table && !file && !dataset && filters.length === 0) return undefined;
   for (const child of elements(given)) {
     if (!INSIDE.has(child.name)) throw unsupported(`<${child.name}> in <options>`, child);
   }
   const startsWith = attributes.startswith;
   return {
-    source: table ? { kind: 'table', table } : dataset ? { kind: 'dataset', reference: dataset } : { kind: 'filters' },
+    source: sourceOf(table, file, dataset),
     columns: columnsOf(given),
     separator: separatorOf(attributes.separator),
     startsWith,
@@ -82,7 +88,13 @@ export function dynamicOptionsOf(given: XmlElement): DynamicOptions | undefined 
   };
 }
 
-const KNOWN_SOURCES = new Set(['from_data_table', 'from_dataset']);
+function sourceOf(table?: string, file?: string, dataset?: string): DynamicOptions['source'] {
+  if (table) return { kind: 'table', table };
+  if (dataset) return { kind: 'dataset', reference: dataset };
+  return file ? { kind: 'file', file } : { kind: 'filters' };
+}
+
+const KNOWN_SOURCES = new Set(['from_data_table', 'from_dataset', 'from_file']);
 const INSIDE = new Set(['column', 'filter', 'validator', 'option']);
 
 function columnsOf(given: XmlElement): Map<string, number> {

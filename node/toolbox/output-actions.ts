@@ -227,8 +227,15 @@ function optionValue(option: ActionOption, facts: ActionFacts): string | undefin
 function namedValue(name: string, attribute: string | undefined, facts: ActionFacts): string | undefined {
   const held = stateAt(name, facts.job.state);
   if (attribute === undefined) return held === undefined || held === null ? undefined : pythonText(held);
+  // `forward.ext`: of an element of a collection.
+  const [first = '', ...rest] = attribute.split('.');
+  const element = rest.length > 0 ? elementAt(name, first, facts) : undefined;
+  if (element) return attributeOf(element, rest.join('.'), facts);
   const dataset = datasetAt(name, facts);
-  if (!dataset) return undefined;
+  return dataset && attributeOf(dataset, attribute, facts);
+}
+
+function attributeOf(dataset: ToolDataset, attribute: string, facts: ActionFacts): string | undefined {
   if (attribute === 'dbkey' || attribute === 'metadata.dbkey') return genomeBuildOf(dataset);
   const value = new DatasetValue(dataset, '', undefined, facts.accepts, (text) => text);
   const direct = attribute.startsWith('metadata.') ? undefined : value.attribute(attribute);
@@ -248,6 +255,12 @@ function datasetAt(name: string, { job, context }: ActionFacts): ToolDataset | u
   const [first] = Array.isArray(held) ? held : [held];
   if (!isObject(first) || typeof first.id !== 'string') return undefined;
   return first.src === 'hdca' ? context.collection(first.id)?.elements[0]?.dataset : context.dataset(first.id);
+}
+
+function elementAt(name: string, identifier: string, { job, context }: ActionFacts): ToolDataset | undefined {
+  const held = stateAt(name, job.state);
+  if (!isObject(held) || held.src !== 'hdca' || typeof held.id !== 'string') return undefined;
+  return context.collection(held.id)?.elements.find((element) => element.identifier === identifier)?.dataset;
 }
 
 function pythonText(value: JsonValue | undefined): string {

@@ -1,6 +1,6 @@
 /** A collection among the outputs, as a template sees it: `$pair.forward`, `$pair['forward']`, `for $key in $pair.keys()`. */
 import { Callable, TemplateObject, type Value } from './cheetah/values.js';
-import { defaultSanitize } from './sanitizer.js';
+import { nameSanitize } from './sanitizer.js';
 import type { OutputValue } from './template-values.js';
 
 export type OutputNode = OutputValue | OutputCollectionValue;
@@ -16,7 +16,7 @@ export class OutputCollectionValue extends TemplateObject {
   }
 
   text(): string {
-    return defaultSanitize(this.collection.label);
+    return nameSanitize(this.collection.label);
   }
 
   override truth(): boolean {
@@ -41,9 +41,9 @@ export class OutputCollectionValue extends TemplateObject {
       case 'collection_type':
         return this.collection.collectionType;
       case 'name':
-        return defaultSanitize(this.collection.label);
+        return nameSanitize(this.collection.label);
       case 'keys':
-        return new Callable('keys', () => [...this.elements.keys()].map(defaultSanitize));
+        return new Callable('keys', () => [...this.elements.keys()].map(nameSanitize));
       default:
         return undefined;
     }

@@ -1,5 +1,6 @@
 /** `<outputs>` → what a tool makes: datasets, collections, and what is found after the run. */
 import { isAbsolute } from 'node:path';
+import { hasControlCharacters } from '../../protocol/runtime/text.js';
 import { parseDiscover } from './discover-xml.js';
 import { malformed, unsupported } from './errors.js';
 import type { LoadedOutput } from './loaded.js';
@@ -21,13 +22,12 @@ interface Inherited {
 }
 
 const OUTPUTS_MAX = 1000;
-const IN_DATA = new Set(['filter', 'change_format', 'label', 'discover_datasets', 'actions']);
-const IN_COLLECTION = new Set([...IN_DATA, 'data']);
+const NAME_CHARS_MAX = 200;
 
 export function parseOutputs(parent: XmlElement | undefined, options: OutputOptions): LoadedOutput[] {
-  const outputs = elements(parent).map((child) => parseOutput(child, options));
-  const names = new Set(outputs.map(({ name }) => name));
-  if (parent && names.size < outputs.length) throw malformed('two outputs have one name', parent);
+  const parsed = elements(parent).flatMap((child) => parseOutput(child, options) ?? []);
+  // Of two with one name the later counts, as in Galaxy.
+  const outputs = [...new Map(parsed.map((output) => [output.name, output])).values()];
   if (parent && outputs.length > OUTPUTS_MAX) throw malformed(`more than ${OUTPUTS_MAX} outputs`, parent);
   return outputs;
 }
@@ -40,24 +40,22 @@ export function providedMetadataFile(parent: XmlElement | undefined): string {
   return written;
 }
 
-function parseOutput(child: XmlElement, options: OutputOptions): LoadedOutput {
+/** Undefined for an element that Galaxy does not read either. */
+function parseOutput(child: XmlElement, options: OutputOptions): LoadedOutput | undefined {
   const kind = child.name === 'output' ? (child.attributes.type ?? 'data') : child.name;
   if (kind === 'data') return parseData(child, options, {});
   if (kind === 'collection') return parseCollection(child, options);
-  throw unsupported(child.name === 'output' ? `<output type="${kind}">` : `<${child.name}> among the outputs`, child);
+  if (child.name === 'output') throw unsupported(`<output type="${kind}">`, child);
+  return undefined;
 }
 
 function parseData(child: XmlElement, options: OutputOptions, inherited: Inherited): LoadedOutput {
-  refuseOthers(child, IN_DATA);
-  const { name } = child.attributes;
-  if (!name || !/^[A-Za-z_]\w*$/.test(name)) throw malformed(`"${name ?? ''}" cannot be an output's name`, child);
-  return { ...common(child, options, inherited), name, kind: 'data', elements: [] };
+  return { ...common(child, options, inherited), name: outputName(child), kind: 'data', elements: [] };
 }
 
 function parseCollection(child: XmlElement, options: OutputOptions): LoadedOutput {
-  refuseOthers(child, IN_COLLECTION);
-  const { name, type, type_source: typeSource, structured_like: structuredLike } = child.attributes;
-  if (!name || !/^[A-Za-z_]\w*$/.test(name)) throw malformed(`"${name ?? ''}" cannot be an output's name`, child);
+  const { type, type_source: typeSource, structured_like: structuredLike } = child.attributes;
+  const name = outputName(child);
   const base = common(child, options, {});
   const inherited = {
     format: child.attributes.format,
@@ -90,17 +88,19 @@ function parseCollection(child: XmlElement, options: OutputOptions): LoadedOutpu
 
 /** An element's name is its identifier, and need not be one for templates: `$pair['my.reads']` is possible. */
 function parseElement(child: XmlElement, options: OutputOptions, inherited: Inherited): LoadedOutput {
-  refuseOthers(child, IN_DATA);
   const { name } = child.attributes;
-  if (!name || name.length > 200 || name.includes('/')) {
+  if (!name || name.length > NAME_CHARS_MAX || name.includes('/')) {
     throw malformed(`"${name ?? ''}" cannot be an element's name`, child);
   }
   return { ...common(child, options, inherited), name, kind: 'data', elements: [] };
 }
 
-function refuseOthers(child: XmlElement, known: ReadonlySet<string>): void {
-  const other = elements(child).find((inner) => !known.has(inner.name));
-  if (other) throw unsupported(`<${other.name}> in an output`, other);
+/** Most are names of Python's too; one with a hyphen, say, templates cannot reach, and `from_work_dir` needs no template. */
+function outputName(child: XmlElement): string {
+  const { name = '' } = child.attributes;
+  const impossible = name === '' || name.length > NAME_CHARS_MAX || /[|/\\]/.test(name) || hasControlCharacters(name);
+  if (impossible || name === '__proto__') throw malformed(`"${name}" cannot be an output's name`, child);
+  return name;
 }
 
 /** What data and collections are both told. */

@@ -1,5 +1,6 @@
 /** What a job will make, decided before it runs: which outputs, under which labels, in which formats. */
 import type { Logger } from '../../protocol/runtime/logger.js';
+import { type Template, TemplateError } from './cheetah/template.js';
 import type { Value } from './cheetah/values.js';
 import { truth } from './cheetah/values.js';
 import { translated } from './errors.js';
@@ -86,7 +87,7 @@ class Planner {
       fromWorkDir: output.fromWorkDir,
       genomeBuild: set.genomeBuild ?? this.build(output, source),
       metadata: Object.keys(set.metadata).length > 0 ? set.metadata : undefined,
-      discover: output.discover.length > 0 ? output.discover.map((rule) => this.rule(rule)) : undefined,
+      discover: output.discover.length > 0 ? output.discover.map((rule) => this.rule(rule, output)) : undefined,
       precreateFolder: output.precreateFolder || undefined,
     };
   }
@@ -105,7 +106,7 @@ class Planner {
       hidden: output.hidden,
       extension,
       genomeBuild: this.build(output, undefined),
-      discover: output.discover.map((rule) => this.rule(rule)),
+      discover: output.discover.map((rule) => this.rule(rule, output)),
     });
     const part = (identifiers: string[], planned: PlannedOutput): PlannedOutput => ({
       ...planned,
@@ -123,10 +124,11 @@ class Planner {
     }
   }
 
-  private rule(rule: DiscoverRule): DiscoverRule {
-    if (rule.format !== 'input') return rule;
-    const [first] = datasetsOf(this.job, this.deps.context);
-    return { ...rule, format: first ? extensionOf(first) : 'data' };
+  private rule(rule: DiscoverRule, output: LoadedOutput): DiscoverRule {
+    const build = rule.genomeBuild ?? this.build(output, undefined);
+    const [first] = rule.format === 'input' ? datasetsOf(this.job, this.deps.context) : [];
+    const format = rule.format === 'input' ? (first ? extensionOf(first) : 'data') : rule.format;
+    return { ...rule, format, ...(build === undefined ? {} : { genomeBuild: build }) };
   }
 
   private actions(output: LoadedOutput): ActionsResult {
@@ -160,9 +162,19 @@ class Planner {
       if (String(held ?? '') === value) format = other;
     }
     for (const { input, value, format: other } of output.changeByValue) {
-      if (translated(false, () => input.render(this.labelNames())) === value) format = other;
+      if (this.textOf(input) === value) format = other;
     }
     return format;
+  }
+
+  /** Undefined when it speaks of a parameter of a case that was not chosen: then the format stays, as in Galaxy. */
+  private textOf(input: Template): string | undefined {
+    try {
+      return input.render(this.labelNames());
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      return undefined;
+    }
   }
 
   private baseFormat(output: LoadedOutput): string {

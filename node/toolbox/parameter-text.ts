@@ -1,13 +1,18 @@
 /** A plain parameter as templates see it: it prints as the wrapper wants it, and compares as what it holds. */
 import type { JsonValue } from '../../protocol/log/entry.js';
+import { attributeError } from './cheetah/errors.js';
+import { methodOf } from './cheetah/methods.js';
+import { STRING_METHODS } from './cheetah/string-methods.js';
 import { str } from './cheetah/template.js';
-import { Float, numeric, plain, TemplateObject, type Value } from './cheetah/values.js';
+import { Callable, Float, numeric, plain, TemplateObject, Tuple, type Value } from './cheetah/values.js';
 import { choicesOf, type OptionSource, rowsOf } from './dynamic-options.js';
 import type { LoadedParameter } from './loaded.js';
 import { flatTree } from './parameter-value.js';
+import type { Sanitize } from './sanitizer.js';
 import { jsonValue } from './template-values.js';
 import type { ToolOptionNode } from './tool.js';
 
+const TEXTS: ReadonlySet<string> = new Set(['text', 'hidden', 'color', 'baseurl']);
 const CHOSEN: ReadonlySet<string> = new Set(['select', 'data_column', 'drill_down', 'group_tag', 'genomebuild']);
 
 export class ParameterValue extends TemplateObject {
@@ -48,10 +53,17 @@ export class ParameterValue extends TemplateObject {
     return this.values().map((value) => this.parameter.sanitize(value));
   }
 
+  /** One of several: as the wrapper wrote it where it is the wrapper's own word, and else without what a shell reads. */
+  private one(value: string): string {
+    const { parameter } = this;
+    const isOwn = parameter.dynamic === undefined && parameter.options?.some((option) => option.value === value);
+    return parameter.type === 'select' && isOwn ? value : parameter.sanitize(value);
+  }
+
   private values(): string[] {
     const { parameter, held } = this;
     const values = (Array.isArray(held) ? held : [held]).map((value) => String(value ?? ''));
-    if (parameter.type !== 'drill_down' || parameter.attributes.hierarchy === 'exact') return values;
+    if (parameter.type !== 'drill_down' || parameter.attributes.hierarchy !== 'recurse') return values;
     return [...new Set(values.flatMap((value) => leavesOf(parameter.tree ?? [], value)))];
   }
 
@@ -66,8 +78,12 @@ export class ParameterValue extends TemplateObject {
       if (typeof other !== 'string') return held === true;
       const { truevalue = 'true', falsevalue = 'false' } = parameter.attributes;
       if (other === truevalue || other === falsevalue) return this.text();
-      return held === true ? 'True' : 'False';
+      // Any other text is read as Galaxy reads one: "true", "yes", "on" and "1" are true.
+      if ((held === true) === isTrueText(other)) return other;
+      return other === '' ? 'False' : '';
     }
+    // Of a choice that was not made: it prints None, and is equal to no text as well.
+    if (other === '' && CHOSEN.has(parameter.type) && this.isNothing()) return '';
     if (typeof other === 'string' || (Array.isArray(held) && !Array.isArray(other))) return this.text();
     if (Array.isArray(held)) return this.texts();
     if (held === null) return other === undefined ? this.text() : null;
@@ -81,8 +97,12 @@ export class ParameterValue extends TemplateObject {
     return text;
   }
 
+  private isNothing(): boolean {
+    return this.held === null || (Array.isArray(this.held) && this.held.length === 0);
+  }
+
   override iterate(): Value[] | undefined {
-    if (Array.isArray(this.held)) return this.texts();
+    if (Array.isArray(this.held)) return this.values().map((value) => this.one(value));
     return this.parameter.multiple ? [] : undefined;
   }
 
@@ -90,7 +110,7 @@ export class ParameterValue extends TemplateObject {
     const { parameter, held } = this;
     switch (name) {
       case 'value':
-        if (Array.isArray(held)) return this.texts();
+        if (Array.isArray(held)) return this.values().map((value) => this.one(value));
         if (typeof held === 'string') return parameter.sanitize(held);
         return parameter.type === 'float' && typeof held === 'number' ? new Float(held) : jsonValue(held);
       case 'fields':
@@ -100,8 +120,22 @@ export class ParameterValue extends TemplateObject {
       case 'name':
         return CHOSEN.has(parameter.type) ? parameter.name : undefined;
       default:
-        return undefined;
+        return TEXTS.has(parameter.type) && typeof held === 'string' ? this.method(name, held) : undefined;
     }
+  }
+
+  /**
+   * A method of the text works on what the user wrote, as in Galaxy, so that a line end can be split at; what it gives
+   * is sanitized before anything else sees it.
+   */
+  private method(name: string, held: string): Value | undefined {
+    const { sanitize } = this.parameter;
+    if (!STRING_METHODS.has(name) || sanitize(held) === held) return undefined;
+    return new Callable(name, (args, meter) => {
+      const method = methodOf(held, name, meter);
+      if (!method) throw attributeError(`'str' object has no attribute '${name}'`);
+      return cleaned(method.call(args, meter), sanitize);
+    });
   }
 
   private rawValues(): string[] {
@@ -117,6 +151,17 @@ export class ParameterValue extends TemplateObject {
       .map((value) => parameter.sanitize(options.find((option) => option.value === value)?.label ?? value))
       .join(',');
   }
+}
+
+function isTrueText(text: string): boolean {
+  return ['true', 'yes', 'on', '1'].includes(text.toLowerCase());
+}
+
+/** Every text in what a method of texts gives: a text, a list or a tuple of them. */
+function cleaned(value: Value, sanitize: Sanitize): Value {
+  if (typeof value === 'string') return sanitize(value);
+  if (Array.isArray(value)) return value.map((one) => cleaned(one, sanitize));
+  return value instanceof Tuple ? new Tuple(value.items.map((one) => cleaned(one, sanitize))) : value;
 }
 
 /** The values of the leaves below a choice; of a leaf, its own. */

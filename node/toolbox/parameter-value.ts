@@ -38,6 +38,7 @@ export function defaultValue(parameter: LoadedParameter, source: OptionSource = 
     case 'float':
       return parameter.value ?? (parameter.optional ? null : undefined);
     case 'genomebuild':
+      if (parameter.optional && !parameter.value) return null;
       return parameter.multiple ? [String(parameter.value || '?')] : parameter.value || '?';
     case 'text':
       return parameter.value ?? (parameter.emptyIsNone ? null : '');
@@ -92,7 +93,7 @@ function missingValue(parameter: LoadedParameter, source: OptionSource): string 
 /** What the first validator says that refuses the value, or one of several. */
 function refused(parameter: LoadedParameter, value: JsonValue, { context }: OptionSource): string | undefined {
   // Galaxy asks them of a choice that may be none as well: that is what no_options is for.
-  if (value === null && parameter.optional && !CHOSEN.has(parameter.type)) return undefined;
+  if ((value === null || value === '') && parameter.optional && !CHOSEN.has(parameter.type)) return undefined;
   const values = Array.isArray(value) && value.length > 0 ? value : [Array.isArray(value) ? null : value];
   for (const validate of parameter.validators) {
     for (const one of values) {

@@ -1,4 +1,5 @@
 /** `<inputs>` → parameters. What a parameter may hold is decided here, once; parameters.ts only applies it. */
+import { hasControlCharacters } from '../../protocol/runtime/text.js';
 import { malformed, type Spot, unsupported } from './errors.js';
 import type { LoadedParameter } from './loaded.js';
 import { type DynamicOptions, dynamicOptionsOf, optionsOf, optionTreeOf } from './options-xml.js';
@@ -27,9 +28,9 @@ const SIMPLE = [
 ] as const satisfies readonly ToolParameter['type'][];
 type SimpleType = (typeof SIMPLE)[number];
 
+const NAME_CHARS_MAX = 255;
 /** Groups may nest this deep. */
 const DEPTH_MAX = 20;
-const IGNORED_CHILDREN = new Set(['label', 'help', 'default']);
 /** What a `<when>` can be chosen by. */
 const TESTS: ReadonlySet<string> = new Set(['select', 'boolean', 'hidden', 'text', 'integer', 'genomebuild']);
 
@@ -46,13 +47,9 @@ const LENIENT = { strictDefaults: false, emptyTextIsNone: false, dataRefRequired
 export function parseInputs(parent: XmlElement | undefined, options: ParameterOptions, depth = 0): LoadedParameter[] {
   if (!parent) return [];
   if (depth > DEPTH_MAX) throw malformed(`parameters are nested more than ${DEPTH_MAX} deep`, parent);
-  const parameters = withoutPages(parent).map((child) => parseOne(child, options, depth));
-  const seen = new Set<string>();
-  for (const { name, spot } of parameters) {
-    if (seen.has(name)) throw malformed(`the parameter "${name}" is there twice`, spot);
-    seen.add(name);
-  }
-  return parameters;
+  const parameters = withoutPages(parent).flatMap((child) => parseOne(child, options, depth) ?? []);
+  // Of two with one name the later counts, at the place of the first, as in Galaxy; lint says so.
+  return [...new Map(parameters.map((parameter) => [parameter.name, parameter])).values()];
 }
 
 /** A `<page>` divided long forms once; what it holds stands where it stood. */
@@ -62,7 +59,7 @@ function withoutPages(parent: XmlElement): XmlElement[] {
     .flatMap((child) => (child.name === 'page' ? elements(child).filter(({ name }) => name !== 'display') : [child]));
 }
 
-function parseOne(child: XmlElement, options: ParameterOptions, depth: number): LoadedParameter {
+function parseOne(child: XmlElement, options: ParameterOptions, depth: number): LoadedParameter | undefined {
   switch (child.name) {
     case 'param':
       return parseParam(child, options);
@@ -82,8 +79,11 @@ function parseOne(child: XmlElement, options: ParameterOptions, depth: number): 
     }
     case 'section':
       return { ...group(child, 'section'), inputs: parseInputs(withoutHelp(child), options, depth + 1) };
-    default:
+    case 'upload_dataset':
       throw unsupported(`<${child.name}> among the inputs`, child);
+    default:
+      // A <sanitizer> or <validator> that slipped out of its <param>, say: Galaxy reads none of it.
+      return undefined;
   }
 }
 
@@ -109,8 +109,8 @@ function parseConditional(child: XmlElement, options: ParameterOptions, depth: n
   for (const attribute of ['value_from', 'value_ref', 'value_ref_in_group']) {
     if (child.attributes[attribute] !== undefined) throw unsupported(`a conditional with ${attribute}`, child);
   }
-  const [first, ...more] = elements(child, 'param');
-  if (!first || more.length > 0) throw malformed('a <conditional> needs exactly one <param> of its own', child);
+  const first = element(child, 'param');
+  if (!first) throw malformed('a <conditional> needs a <param> of its own', child);
   const test = parseParam(first, options);
   if (!TESTS.has(test.type)) {
     throw unsupported(`a conditional on a parameter of type ${test.type}`, first);
@@ -121,9 +121,6 @@ function parseConditional(child: XmlElement, options: ParameterOptions, depth: n
     if (value === undefined) throw malformed('a <when> without a value', when);
     return { value, inputs: parseInputs(when, options, depth + 1) };
   });
-  const known = new Set(['param', 'when', ...IGNORED_CHILDREN]);
-  const other = elements(child).find(({ name }) => !known.has(name));
-  if (other) throw unsupported(`<${other.name}> in a conditional`, other);
   return { ...group(child, 'conditional'), test, cases };
 }
 
@@ -148,9 +145,9 @@ function parseParam(child: XmlElement, options: ParameterOptions): LoadedParamet
     ...validatorsOf(parsed),
     sanitize: sanitizerOf(child, options),
   };
-  const known = new Set(['validator', 'sanitizer', ...IGNORED_CHILDREN]);
+  const known = new Set<string>();
   const extra = extras(child, type, known, options.rules ?? LENIENT);
-  for (const inner of elements(child)) if (!known.has(inner.name)) refuseInner(inner, type);
+  refuseInner(child, type, known);
   const parameter = { ...base, ...extra };
   return type === 'text' ? inferOptional(parameter, options) : parameter;
 }
@@ -190,7 +187,12 @@ function extras(
         ...numberAttributes(child),
       };
     case 'data_collection':
-      return { formats: formatsOf(child), collectionTypes: listed(child.attributes.collection_type) };
+      known.add('options');
+      return {
+        ...dynamicOf(child),
+        formats: formatsOf(child),
+        collectionTypes: listed(child.attributes.collection_type),
+      };
     case 'select':
       return selectExtras(child, known, rules);
     case 'group_tag':
@@ -289,15 +291,13 @@ function listed(written: string | undefined): string[] {
     .filter((one) => one !== '');
 }
 
-function refuseInner(inner: XmlElement, type: string): never {
-  if (inner.name === 'options') {
-    const source = Object.keys(inner.attributes).find((name) => name.startsWith('from_'));
-    throw unsupported(
-      source ? `<options ${source}="${inner.attributes[source]}">` : `<options> in a ${type} parameter`,
-      inner,
-    );
-  }
-  throw unsupported(`<${inner.name}> in a ${type} parameter`, inner);
+/** What would change what the tool does. Whatever else stands in a `<param>`, Galaxy does not read either. */
+function refuseInner(child: XmlElement, type: string, known: ReadonlySet<string>): void {
+  const conversion = type === 'data' ? element(child, 'conversion') : undefined;
+  if (conversion) throw unsupported(`<conversion> in a ${type} parameter`, conversion);
+  const options = known.has('options') ? undefined : element(child, 'options');
+  const source = options && Object.keys(options.attributes).find((name) => name.startsWith('from_'));
+  if (source) throw unsupported(`<options ${source}="${options.attributes[source]}"> in a ${type} parameter`, options);
 }
 
 function typeOf(child: XmlElement): SimpleType {
@@ -312,8 +312,8 @@ function typeOf(child: XmlElement): SimpleType {
 function nameOf(child: XmlElement): string {
   const name = child.attributes.name ?? child.attributes.argument?.replace(/^-+/, '').replace(/-/g, '_');
   if (!name) throw malformed(`a <${child.name}> without a name`, child);
-  if (!/^[A-Za-z_][\w.-]*$/.test(name)) throw malformed(`"${name}" cannot be a parameter's name`, child);
-  if (name === '__proto__') throw malformed(`"${name}" cannot be a parameter's name`, child);
+  const impossible = name.length > NAME_CHARS_MAX || name.includes('|') || hasControlCharacters(name);
+  if (impossible || name === '__proto__') throw malformed(`"${name}" cannot be a parameter's name`, child);
   return name;
 }
 

@@ -1,7 +1,12 @@
 /**
  * Where the programs of a tool come from, decided for each tool by what the machine and the configuration have, in this
  * order: programs on PATH, a script of the administrator's that is read before the job, a container that the wrapper or
- * the configuration names. The answer says for each package which of them, or what is missing.
+ * the configuration names. The answer says for each package which of them, or what is missing. A wrapper that names an
+ * image and no package says nothing that could be looked for: it runs in its image where containers are configured, and
+ * on PATH where they are not.
+ *
+ * A tool that must run confined (`confine`) runs in a container or in the sandbox, and nowhere else. Its image is one that
+ * is there already: nobody makes this node fetch something by writing a tool.
  *
  * PATH is looked at, and nothing is run for it: a version is what the wrapper's author used and no promise of ours, so an
  * other version is not refused. Rejected: installing packages, which is the administrator's to decide.
@@ -10,11 +15,10 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import { toolErrors } from './errors.js';
+import { type Engine, keepsImages } from './requirement-engine.js';
 import { LIBRARIES, PACKAGE_PROGRAMS, PYTHON_LIBRARIES } from './requirement-programs.js';
 import type { Container, Requirement } from './requirement-xml.js';
-
-export const ENGINES = ['podman', 'docker', 'apptainer', 'singularity'] as const;
-export type Engine = (typeof ENGINES)[number];
+import type { Tool } from './tool.js';
 
 export interface ContainerChoice {
   engine: Engine;
@@ -22,6 +26,10 @@ export interface ContainerChoice {
   images: Readonly<Record<string, string>>;
   /** Folders that every container may read: reference data. */
   readable: readonly string[];
+  /** Whether what runs in a container reaches the network. */
+  network: boolean;
+  /** Whether the engine bounds cores, memory and processes. */
+  limits: boolean;
 }
 
 export interface RequirementOptions {
@@ -30,6 +38,8 @@ export interface RequirementOptions {
   /** Shell text, `{name}` and `{version}` replaced, once for each package that is not on PATH. */
   environment: string | null;
   container: ContainerChoice | null;
+  /** Variables for the engine's own program. */
+  engineEnvironment?: Readonly<Record<string, string>>;
 }
 
 export interface ResolvedPackage {
@@ -42,21 +52,29 @@ export interface ResolvedPackage {
 
 export interface Resolution {
   packages: ResolvedPackage[];
-  /** Shell text before the tool's own. */
+  /** Shell text before the tool's own; it is read and must succeed. */
   setUp: string;
-  container: { engine: Engine; image: string; readable: readonly string[] } | undefined;
+  /** Where its processes run. `nowhere`: it must run confined, and there is nothing to confine it with. */
+  place: 'here' | 'sandbox' | 'container' | 'nowhere';
+  container: ContainerUse | undefined;
   /** Packages that nothing gives. */
   missing: ResolvedPackage[];
+  /** The container program, when only it is missing. */
+  missingEngine: Engine | undefined;
 }
 
-interface NeedsPrograms {
-  id: string;
-  requirements: readonly Requirement[];
-  containers: readonly Container[];
+export interface ContainerUse extends Omit<ContainerChoice, 'images'> {
+  image: string;
+  /** Whether the engine may fetch the image. */
+  pull: boolean;
+  engineEnvironment: Readonly<Record<string, string>>;
 }
+
+export type NeedsPrograms = Pick<Tool, 'id' | 'requirements' | 'confine'>;
 
 const LOOK_AGAIN_MS = 5000;
 const REMEMBERED_MAX = 5000;
+export const SANDBOX_PROGRAM = 'bwrap';
 
 export class RequirementResolver {
   /** Program → where; forgotten now and then, because administrators install things. */
@@ -72,26 +90,44 @@ export class RequirementResolver {
 
   resolve(tool: NeedsPrograms): Resolution {
     const { environment } = this.options;
-    const wanted = tool.requirements.filter(({ type }) => type !== 'docker' && type !== 'singularity');
-    const looked = wanted.map((one) => this.onPath(one));
-    const lacking = looked.filter(({ by }) => by === 'nothing');
-    if (lacking.length === 0) return { packages: looked, setUp: '', container: undefined, missing: [] };
-    if (environment !== null) {
-      const packages = looked.map((one) => (one.by === 'path' ? one : { ...one, by: 'environment' as const }));
-      return { packages, setUp: setUpText(environment, lacking), container: undefined, missing: [] };
-    }
+    const wanted = tool.requirements.filter(({ type }) => !isContainer(type));
+    const packages = wanted.map((one) => this.onPath(one));
+    const lacking = packages.filter(({ by }) => by === 'nothing');
+    const named = { packages, setUp: '', container: undefined, missing: [], missingEngine: undefined };
     const container = this.container(tool, lacking);
-    if (container !== undefined) {
-      const packages = looked.map((one) => ({ ...one, by: 'container' as const }));
-      return { packages, setUp: '', container, missing: [] };
+    const isInImage = wanted.length === 0 && container !== undefined;
+    if (lacking.length === 0 && !isInImage) return { ...named, place: this.outside(tool) };
+    if (lacking.length > 0 && environment !== null) {
+      const given = packages.map((one) => (one.by === 'path' ? one : { ...one, by: 'environment' as const }));
+      return { ...named, packages: given, setUp: setUpText(environment, lacking), place: this.outside(tool) };
     }
-    return { packages: looked, setUp: '', container: undefined, missing: lacking };
+    if (container === undefined) return { ...named, missing: lacking, place: this.outside(tool) };
+    const { engine } = container;
+    if (!this.has(engine)) return { ...named, missing: lacking, missingEngine: engine, place: 'container' };
+    const inside = packages.map((one) => ({ ...one, by: 'container' as const }));
+    return { ...named, packages: inside, container, place: 'container' };
   }
 
-  /** Throws `toolbox/programs` when a package of the tool is not there. */
-  refuseMissing(tool: NeedsPrograms): void {
-    const { missing } = this.resolve(tool);
-    if (missing.length > 0) throw toolErrors('programs', { tool: tool.id, missing: missing.map(inWords).join(', ') });
+  /** What the tool lacks, in words; undefined when it can run. */
+  lacks(tool: NeedsPrograms): string | undefined {
+    const resolution = this.resolve(tool);
+    const words = lackingWords(resolution);
+    if (words !== '') return `${words} is not installed`;
+    return resolution.place === 'nowhere' ? `${SANDBOX_PROGRAM} (to confine it) is not installed` : undefined;
+  }
+
+  /** Throws `toolbox/programs` when something of the tool is not there, `toolbox/unconfined` when it would run unconfined. */
+  refuse(tool: NeedsPrograms): void {
+    const resolution = this.resolve(tool);
+    const missing = lackingWords(resolution);
+    if (missing !== '') throw toolErrors('programs', { tool: tool.id, missing });
+    if (resolution.place === 'nowhere') throw toolErrors('unconfined', { tool: tool.id });
+  }
+
+  /** Without a container. */
+  private outside({ confine }: NeedsPrograms): 'here' | 'sandbox' | 'nowhere' {
+    if (confine === undefined) return 'here';
+    return this.has(SANDBOX_PROGRAM) ? 'sandbox' : 'nowhere';
   }
 
   private onPath({ name, version, type }: Requirement): ResolvedPackage {
@@ -122,13 +158,25 @@ export class RequirementResolver {
     return there;
   }
 
-  private container(tool: NeedsPrograms, lacking: readonly ResolvedPackage[]) {
-    const { container } = this.options;
+  private container(tool: NeedsPrograms, lacking: readonly ResolvedPackage[]): ContainerUse | undefined {
+    const { container, engineEnvironment = {} } = this.options;
     if (container === null) return undefined;
-    const { engine, images, readable } = container;
-    const image = imageFor(engine, tool.containers) ?? onlyImage(lacking, images);
-    return image === undefined ? undefined : { engine, image, readable };
+    const { images, ...choice } = container;
+    const isFree = tool.confine === undefined;
+    // Apptainer fetches an image that it does not have, whoever names it.
+    const own = isFree || keepsImages(choice.engine) ? imageFor(choice.engine, containersOf(tool)) : undefined;
+    const image = own ?? onlyImage(lacking, images);
+    if (image === undefined) return undefined;
+    return { ...choice, image, pull: isFree, network: isFree && choice.network, engineEnvironment };
   }
+}
+
+function isContainer(type: string): type is Container['type'] {
+  return type === 'docker' || type === 'singularity';
+}
+
+function containersOf({ requirements }: NeedsPrograms): Container[] {
+  return requirements.flatMap(({ type, name }) => (isContainer(type) ? [{ type, image: name }] : []));
 }
 
 /** Programs of a package, each perhaps with other names: `python3|python`. */
@@ -143,8 +191,8 @@ export function programsOf(name: string): readonly string[] {
 
 /** The image of the wrapper's that this engine runs. */
 export function imageFor(engine: Engine, containers: readonly Container[]): string | undefined {
-  const docker = containers.find(({ type }) => type === 'docker')?.image;
-  if (engine === 'podman' || engine === 'docker') return docker;
+  const docker = containers.find(({ type }) => type === 'docker')?.image.replace(/^docker:\/\//, '');
+  if (keepsImages(engine)) return docker;
   const own = containers.find(({ type }) => type === 'singularity')?.image;
   return own ?? (docker === undefined ? undefined : `docker://${docker}`);
 }
@@ -156,7 +204,7 @@ function onlyImage(packages: readonly ResolvedPackage[], images: Readonly<Record
   return named.size === 1 ? only : undefined;
 }
 
-/** `module load {name}/{version}` for each. What a wrapper says is quoted: it is text and no command. */
+/** `module load {name}/{version}` for each, read by a shell (`.`), and each must succeed. What a wrapper says is quoted: it is text and no command. */
 export function setUpText(template: string, packages: readonly Pick<ResolvedPackage, 'name' | 'version'>[]): string {
   const lines = packages.map(({ name, version }) => {
     // A package without a version: `samtools/` would be no module.
@@ -165,11 +213,17 @@ export function setUpText(template: string, packages: readonly Pick<ResolvedPack
       quoted(which === 'name' ? name : (version ?? '')),
     );
   });
-  return [...new Set(lines)].map((line) => `${line}\n`).join('');
+  return [...new Set(lines)].map((line) => `${line}\n[ "$?" -eq 0 ] || return 1\n`).join('');
 }
 
 function quoted(text: string): string {
   return /^[\w.+-]+$/.test(text) ? text : `'${text.replace(/[\0\r\n]/g, ' ').replace(/'/g, `'\\''`)}'`;
+}
+
+function lackingWords({ missing, missingEngine }: Resolution): string {
+  const words = missing.map(inWords);
+  if (missingEngine !== undefined) words.push(`${missingEngine} (for its container)`);
+  return words.join(', ');
 }
 
 function inWords({ name, version, programs }: ResolvedPackage): string {

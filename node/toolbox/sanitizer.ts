@@ -56,6 +56,8 @@ function build(allowed: ReadonlySet<string>, named: ReadonlyMap<string, string>,
 }
 
 export const defaultSanitize: Sanitize = build(new Set(ALLOWED), new Map(NAMED), INVALID);
+/** Names, identifiers and metadata of datasets: Galaxy lets them keep their `@`. */
+export const nameSanitize: Sanitize = build(new Set(`${ALLOWED}@`), new Map(NAMED), INVALID);
 export const noSanitize: Sanitize = (text) => text;
 
 /** `<sanitizer>`. Throws toolbox errors. */

@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { open, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, parse, relative, resolve } from 'node:path';
 import { printable } from '../../protocol/runtime/errors.js';
 import { malformed, toolErrors } from './errors.js';
@@ -87,12 +87,25 @@ export class SourceLibrary {
   }
 }
 
+/** Opened once, because a start does this thousands of times: each further question to the disk is felt. */
 async function readSource(path: string): Promise<SourceFile> {
-  const { size } = await stat(path);
-  if (size > WRAPPER_BYTES_MAX) {
-    throw malformed(`it is larger than ${WRAPPER_BYTES_MAX} bytes`, { file: path, line: 1 });
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    if (size > WRAPPER_BYTES_MAX) {
+      throw malformed(`it is larger than ${WRAPPER_BYTES_MAX} bytes`, { file: path, line: 1 });
+    }
+    const bytes = Buffer.alloc(size);
+    let length = 0;
+    while (length < size) {
+      const { bytesRead } = await file.read(bytes, length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return sourceOf(path, bytes.subarray(0, length));
+  } finally {
+    await file.close();
   }
-  return sourceOf(path, await readFile(path));
 }
 
 export function sourceOf(path: string, bytes: Buffer): SourceFile {

@@ -7,7 +7,7 @@ import { metadataOf } from '../../protocol/account/records.js';
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import { str } from './cheetah/template.js';
 import { Callable, Dict, Float, TemplateObject, type Value } from './cheetah/values.js';
-import { defaultSanitize, type Sanitize } from './sanitizer.js';
+import { nameSanitize, noSanitize, type Sanitize } from './sanitizer.js';
 import type { ToolDataset } from './tool.js';
 
 /** Whether a dataset of `extension` is one of `formats`. */
@@ -75,7 +75,9 @@ class Metadata extends TemplateObject {
     const value = this.values[name] ?? null;
     // Lists print as Galaxy prints them: joined by commas.
     if (Array.isArray(value)) return this.clean(value.map((item) => String(item ?? '')).join(','));
-    return typeof value === 'string' ? this.clean(value) : jsonValue(value);
+    if (typeof value === 'string') return this.clean(value);
+    // Templates get texts, as Galaxy gives them; filters and labels compare with what it is.
+    return typeof value === 'number' && this.clean !== noSanitize ? String(value) : jsonValue(value);
   }
 }
 
@@ -88,7 +90,7 @@ export class DatasetValue extends TemplateObject {
     private readonly path: string,
     private readonly identifier: string | undefined,
     private readonly accepts: Accepts,
-    private readonly clean: Sanitize = defaultSanitize,
+    private readonly clean: Sanitize = nameSanitize,
     private readonly files: DatasetFiles = {},
   ) {
     super();
@@ -97,6 +99,13 @@ export class DatasetValue extends TemplateObject {
 
   text(): string {
     return this.path;
+  }
+
+  /** By its own words, or by what a template has of them. */
+  isOfGroup(group: string): boolean {
+    const wanted = group.toLowerCase();
+    const held = groupsOf(this.dataset);
+    return held.some((one) => one === wanted || this.clean(one).toLowerCase() === wanted);
   }
 
   attribute(name: string): Value | undefined {
@@ -118,9 +127,11 @@ export class DatasetValue extends TemplateObject {
       case 'tags':
         return (record.tags ?? []).map(this.clean);
       case 'groups':
-        return (record.tags ?? []).flatMap((tag) => (tag.startsWith('group:') ? [this.clean(tag.slice(6))] : []));
+        return groupsOf(this.dataset).map(this.clean);
       case 'element_identifier':
         return this.clean(this.identifier ?? record.name);
+      case 'name_and_ext':
+        return `${this.clean(this.identifier ?? record.name)}.${this.clean(this.extension)}`;
       case 'hid':
         return hid;
       case 'id':
@@ -164,6 +175,10 @@ export class DatasetValue extends TemplateObject {
   }
 }
 
+function groupsOf({ record }: ToolDataset): string[] {
+  return (record.tags ?? []).flatMap((tag) => (tag.startsWith('group:') ? [tag.slice(6).toLowerCase()] : []));
+}
+
 /** `$input.datatype.file_ext`. */
 class DatatypeValue extends TemplateObject {
   readonly typeName = 'Datatype';
@@ -196,6 +211,9 @@ export class NoDataset extends TemplateObject {
   text(): string {
     return 'None';
   }
+  isOfGroup(_group: string): boolean {
+    return false;
+  }
   override truth(): boolean {
     return false;
   }
@@ -210,7 +228,7 @@ export class NoDataset extends TemplateObject {
       case 'dbkey':
         return '?';
       case 'metadata':
-        return new Metadata({}, defaultSanitize);
+        return new Metadata({}, nameSanitize);
       case 'dataset':
         return this;
       case 'is_collection':
@@ -219,7 +237,8 @@ export class NoDataset extends TemplateObject {
       case 'is_of_type':
         return new Callable('is_of_type', () => false);
       default:
-        return undefined;
+        // Whatever is asked of nothing is nothing, so that a template may look deep into it.
+        return this;
     }
   }
 }
@@ -241,10 +260,17 @@ export class OutputValue extends TemplateObject {
     switch (name) {
       case 'ext':
       case 'extension':
+      case 'file_ext':
         return this.output.extension;
+      case 'is_collection':
+        return false;
+      case 'id':
+      case 'dataset_id':
+        // Tools name further files after it.
+        return /dataset_([0-9a-f]+)\.dat$/.exec(this.path)?.[1];
       case 'name':
       case 'label':
-        return defaultSanitize(this.output.label);
+        return nameSanitize(this.output.label);
       case 'file_name':
         return this.path;
       case 'files_path':
@@ -253,7 +279,7 @@ export class OutputValue extends TemplateObject {
       case 'dataset':
         return this;
       case 'metadata':
-        return new Metadata({ dbkey: '?' }, defaultSanitize);
+        return new Metadata({ dbkey: '?' }, nameSanitize);
       case 'is_of_type':
         return isOfType(this.output.extension, this.accepts);
       default:

@@ -1,6 +1,6 @@
 /**
- * A folder of wrappers: every `*.xml` below it (five levels), and `sections.yml`, which says in which panel section a
- * tool stands. A tool that no section names stands under "Tools".
+ * A folder of wrappers: every `*.xml`, `*.yml` and `*.yaml` below it (five levels), and `sections.yml`, which says in
+ * which panel section a tool stands. A tool that no section names stands under "Tools".
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ export async function wrapperFiles(folder: string): Promise<string[]> {
       if (entry.name.startsWith('.')) continue;
       if (entry.isDirectory() && NO_WRAPPERS.has(entry.name)) continue;
       if (entry.isDirectory() && level < LEVELS_MAX) await walk(join(path, entry.name), level + 1);
-      else if (entry.isFile() && entry.name.endsWith('.xml')) files.push(join(path, entry.name));
+      else if (entry.isFile() && isWrapperName(entry.name)) files.push(join(path, entry.name));
       if (files.length > FILES_MAX) throw new Error(`it holds more than ${FILES_MAX} wrappers`);
     }
   };
@@ -50,6 +50,10 @@ export async function wrapperFiles(folder: string): Promise<string[]> {
     throw toolErrors('folder', { folder, reason: printable(error instanceof Error ? error.message : String(error)) });
   }
   return files;
+}
+
+function isWrapperName(name: string): boolean {
+  return /\.(?:xml|ya?ml)$/.test(name) && name !== 'sections.yml';
 }
 
 /** The folder's `sections.yml`; empty when there is none. Throws `toolbox/sections`. */

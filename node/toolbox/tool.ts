@@ -107,6 +107,8 @@ export interface DiscoverRule {
   sortNumeric: boolean;
   /** The files are listed in the tool's own `galaxy.json`. */
   fromProvidedMetadata: boolean;
+  /** Of what is found, where its name says none. */
+  genomeBuild?: string;
 }
 
 export interface Tool {
@@ -130,6 +132,8 @@ export interface Tool {
   edamTopics: string[];
   /** `internal`: run by the node itself (upload1, __DATA_FETCH__). */
   action: 'command' | 'internal';
+  /** Written by somebody whom the node does not trust: its processes run confined (jobs/run-spec.ts), or it is refused. */
+  confine?: 'sandbox';
   /** The wrapper's text, for GET /api/tools/{id}/raw_tool_source. */
   source: string;
 }
@@ -172,7 +176,7 @@ export interface ToolContext {
   /** The first lines of a dataset, when its bytes are on this node and are text. */
   lines?(dataset: string): readonly string[] | undefined;
   /** Genomes, indexes and the like that an operator has put on this node. */
-  tables?: Pick<DataTables, 'table'>;
+  tables?: Pick<DataTables, 'table'> & Partial<Pick<DataTables, 'file'>>;
   /** Whose job it is. */
   user?: { id: string; email: string; name: string };
   historyId: string;
@@ -248,6 +252,8 @@ export interface PreparedCommand {
   home?: 'job' | 'shared';
   /** File in the working folder in which the tool says what it made. */
   providedMetadataFile?: string;
+  /** As the tool's own; either is enough. */
+  confine?: 'sandbox';
 }
 
 export type FailureRule =
@@ -291,8 +297,24 @@ export interface Toolbox {
       /** By output name. */
       outputPath(output: string): string;
       workFolder: string;
+      /** Of metadata that is a file, a BAM's index for one; undefined when there is none. */
+      metadataPath?(dataset: string, name: string): string | undefined;
     },
   ): PreparedCommand;
+  /**
+   * As `prepare`, for a tool whose command takes time to make: JavaScript, evaluated elsewhere. Undefined: `prepare`
+   * makes it. Errors: `toolbox/expression` with file, line and reason.
+   */
+  evaluate?(
+    tool: Tool,
+    job: ExpandedJob,
+    context: ToolContext,
+    files: { inputPath(dataset: string): string; workFolder: string; cores?: number; memoryMb?: number },
+  ): Promise<PreparedCommand> | undefined;
+  /** A user's own tool (GalaxyUserTool), made of what its owner wrote; undefined when this node takes none. Throws as a loader. */
+  ofUser?(uuid: string, representation: JsonObject): Tool | undefined;
+  /** Whether all its expressions are JavaScript. Errors: `toolbox/expression`. */
+  checkExpressions?(tool: Tool): Promise<void>;
   /** The form model for GET/POST /api/tools/{id}/build, in Galaxy's shape. `inputs` as far as the user has filled it. */
   form(tool: Tool, context: ToolContext, inputs: JsonObject): JsonObject;
   /** GET /api/tools/{id}: Galaxy's description; `ioDetails` adds inputs and outputs. */

@@ -5,6 +5,7 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemClock } from '../../protocol/runtime/clock.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import { packageRoot } from '../../protocol/runtime/package.js';
 import type { Datatypes } from '../datasets/datatypes.js';
@@ -15,15 +16,25 @@ import { toolForm } from './form.js';
 import type { LoadedTool } from './loaded.js';
 import { planOutputs } from './outputs.js';
 import { expand } from './parameters.js';
+import { shownWithLack } from './requirement-shown.js';
+import type { RequirementResolver } from './requirements.js';
 import { importBoundary, type SourceFile, SourceLibrary } from './sources.js';
 import type { Tool, Toolbox, ToolContext, ToolProblem } from './tool.js';
 import { OTHER_SECTION, readSections, type Section, wrapperFiles } from './tool-folder.js';
+import { AdoptedTools } from './user-tool/adopted.js';
+import { checkExpressions, prepareUserCommand } from './user-tool/command.js';
+import type { Isolate } from './user-tool/evaluation.js';
+import { ThreadIsolate } from './user-tool/isolate.js';
 import { VerdictCache } from './verdict-cache.js';
 import { Bodies, problemOf, readWrapper, toolFrom } from './wrapper-file.js';
 
 export interface ToolboxDeps {
   datatypes: Pick<Datatypes, 'accepts' | 'get'>;
   log: Logger;
+  /** What tools need and this node does not have is shown with them. */
+  programs?: Pick<RequirementResolver, 'lacks'>;
+  /** Where expressions of user tools are evaluated; by default a thread that begins when it is needed. */
+  isolate?: Isolate;
 }
 
 export interface ToolboxOptions {
@@ -35,6 +46,8 @@ export interface ToolboxOptions {
   bundled?: boolean;
   /** A file that may remember what was found out about wrappers until the next start. */
   cache?: string;
+  /** False: no tools that users write for themselves. */
+  userTools?: boolean;
 }
 
 interface LoadDeps {
@@ -57,6 +70,8 @@ const BUNDLED = join(packageRoot(), 'node', 'toolbox', 'tools');
 export async function createToolbox(deps: ToolboxDeps, options: ToolboxOptions): Promise<Toolbox> {
   const { log } = deps;
   const accepts = (formats: readonly string[], extension: string) => deps.datatypes.accepts(formats, extension);
+  const isolate = deps.isolate ?? new ThreadIsolate({ clock: systemClock });
+  const adopted = new AdoptedTools();
   const known = new WeakMap<Tool, LoadedTool>();
   let stock: Stock = { versions: new Map(), sections: [], problems: [] };
   let loading: Promise<void> | undefined;
@@ -103,11 +118,27 @@ export async function createToolbox(deps: ToolboxDeps, options: ToolboxOptions):
     plan: (tool, job, context) => planOutputs(loaded(tool), job, planDeps(context)).outputs,
     planCollections: (tool, job, context) => planOutputs(loaded(tool), job, planDeps(context)).collections,
     prepare: (tool, job, context, files) => prepareCommand(loaded(tool), job, planDeps(context), files),
+    evaluate(tool, job, context, files) {
+      const held = loaded(tool);
+      const { userCommand } = held;
+      return userCommand && prepareUserCommand(isolate, held, userCommand, job, context, files);
+    },
+    ofUser(uuid, representation) {
+      if (options.userTools === false) return undefined;
+      const tool = adopted.get(uuid, representation);
+      known.set(tool, tool);
+      return tool;
+    },
+    async checkExpressions(tool) {
+      const { userCommand } = loaded(tool);
+      if (userCommand) await checkExpressions(isolate, userCommand);
+    },
     form: (tool, context, inputs) => {
       const versions = (stock.versions.get(tool.id) ?? [tool]).map(({ version }) => version);
-      return toolForm(loaded(tool), { datatypes: deps.datatypes, context, versions: versions.reverse() }, inputs);
+      const form = toolForm(loaded(tool), { datatypes: deps.datatypes, context, versions: versions.reverse() }, inputs);
+      return shownWithLack(form, deps.programs?.lacks(tool));
     },
-    describe: (tool, shown) => describeTool(loaded(tool), deps, shown),
+    describe: (tool, shown) => shownWithLack(describeTool(loaded(tool), deps, shown), deps.programs?.lacks(tool)),
   };
 }
 

@@ -158,11 +158,11 @@ async function read(
 async function programFingerprint(): Promise<string> {
   const found = createHash('sha256').update(`${FORMAT} ${packageVersion()} ${process.version}`);
   const folder = import.meta.dirname;
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !/\.[jt]s$/.test(entry.name)) continue;
-    const path = join(entry.parentPath, entry.name);
-    const { size, mtimeMs } = await stat(path);
-    found.update(`\n${path} ${size} ${mtimeMs}`);
-  }
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile() && /\.[jt]s$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+  const stats = await Promise.all(paths.map((path) => stat(path)));
+  for (const [index, { size, mtimeMs }] of stats.entries()) found.update(`\n${paths[index]} ${size} ${mtimeMs}`);
   return found.digest('base64url');
 }

@@ -8,6 +8,7 @@ import type { LoadedTool, ToolBody, ToolHead } from './loaded.js';
 import { type Expanded, expandMacros } from './macros.js';
 import { gatherImports, importedFrom, type SourceFile, type SourceLibrary, type WrapperSources } from './sources.js';
 import type { ToolProblem } from './tool.js';
+import { looksLikeUserTool, readUserTool } from './user-tool/user-tool.js';
 import { readTool } from './wrapper.js';
 import { parseXml } from './wrapper-xml.js';
 import { decodeXml } from './xml-bytes.js';
@@ -31,6 +32,7 @@ const HEAD_BYTES = 64 * 1024;
 export async function readWrapper(wrapper: SourceFile, boundary: string, library: SourceLibrary): Promise<ReadWrapper> {
   const sources: WrapperSources = { wrapper, imports: new Map(), absent: [] };
   try {
+    if (isYaml(wrapper.path)) return { sources, verdict: yamlVerdict(wrapper) };
     const name = rootName(wrapper);
     if (name !== undefined && name !== 'tool') return { sources, verdict: { kind: 'other' } };
     const root = parseXml(wrapper.bytes, wrapper.path);
@@ -44,6 +46,18 @@ export async function readWrapper(wrapper: SourceFile, boundary: string, library
     const code = isDomainError(error) ? error.code : 'internal';
     return { sources, verdict: { kind: 'problem', problem: problemOf(wrapper.path, error), code } };
   }
+}
+
+/** GalaxyUserTool; any other YAML is none of ours. */
+function yamlVerdict({ path, bytes }: SourceFile): Verdict {
+  const text = decodeXml(bytes, path);
+  if (!looksLikeUserTool(text)) return { kind: 'other' };
+  const { head } = readUserTool(text, { file: path, check: true });
+  return { kind: 'tool', head: JSON.parse(JSON.stringify(head)) as ToolHead };
+}
+
+export function isYaml(path: string): boolean {
+  return /\.ya?ml$/.test(path);
 }
 
 /** The tree without macros. Throws what `readWrapper` says as a problem. */
@@ -132,6 +146,10 @@ class LazyBody implements ToolBody {
     return this.#body.command;
   }
 
+  get userCommand() {
+    return this.#body.userCommand;
+  }
+
   get configFiles() {
     return this.#body.configFiles;
   }
@@ -179,6 +197,7 @@ class LazyBody implements ToolBody {
 
 function bodyFrom(sources: WrapperSources): ToolBody {
   const { path, bytes } = sources.wrapper;
+  if (isYaml(path)) return readUserTool(decodeXml(bytes, path), { file: path, check: false }).body;
   const expanded = expandMacros(parseXml(bytes, path), importedFrom(sources));
   return readTool(expanded, { file: path, check: false }).body;
 }

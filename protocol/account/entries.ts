@@ -179,6 +179,15 @@ export const entrySchemas = {
     deleted: z.boolean().optional(),
     visible: z.boolean().optional(),
   }),
+  /** A tool that its owner wrote (GalaxyUserTool), as JSON. It is not changed: another one takes its place. */
+  'user_tool.created': z.object({
+    id: entityId,
+    createdAt: time,
+    representation: jsonObject,
+    active: z.boolean(),
+    hidden: z.boolean(),
+  }),
+  'user_tool.updated': z.object({ id: entityId, active: z.boolean().optional(), hidden: z.boolean().optional() }),
   'item.hid': z.object({ kind: z.enum(['dataset', 'collection']), id: entityId, hid: z.number().int().positive() }),
   'job.submitted': z.object({
     id: entityId,
@@ -298,6 +307,8 @@ const patchers: { [T in EntryType]: Patcher<T> } = {
     { kind: 'collection', id, best: { [`elements.${part}`]: { rank: [epoch, attempt], value: elements } } },
   ],
   'collection.updated': (payload) => [upsert('collection', payload)],
+  'user_tool.created': (payload) => [upsert('userTool', payload, { creates: true })],
+  'user_tool.updated': (payload) => [upsert('userTool', payload)],
   // A field of its own: a proposal in a late creation entry must not undo what the home settled.
   'item.hid': ({ kind, id, hid }) => [{ kind, id, last: { settledHid: hid } }],
   'job.submitted': (payload) => [upsert('job', payload, { creates: true })],

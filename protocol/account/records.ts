@@ -55,6 +55,8 @@ export interface JobRecord extends Folded, Payload<EntryPayload<'job.submitted'>
   outcome?: Omit<JobOutcome, 'id'>;
 }
 
+export interface UserToolRecord extends Folded, Payload<EntryPayload<'user_tool.created'>> {}
+
 export interface Records {
   account: AccountRecord;
   key: KeyRecord;
@@ -63,6 +65,7 @@ export interface Records {
   dataset: DatasetRecord;
   collection: CollectionRecord;
   job: JobRecord;
+  userTool: UserToolRecord;
 }
 
 export type RecordKind = keyof Records;

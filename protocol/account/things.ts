@@ -31,6 +31,8 @@ const KINDS: Record<string, ThingKind | undefined> = {
   'account.created': 'settings',
   'key.created': 'settings',
   'key.revoked': 'settings',
+  'user_tool.created': 'settings',
+  'user_tool.updated': 'settings',
 };
 
 export function thingsOf({ account, type, payload }: Pick<Entry, 'account' | 'type' | 'payload'>): Thing[] {

@@ -12,7 +12,7 @@ import type { StoredRecord } from './patch.js';
  * Raised whenever folding the same entries gives other records than before: a stored view of another version is folded
  * anew from its entries.
  */
-export const REDUCER_VERSION = 2;
+export const REDUCER_VERSION = 3;
 
 export type FoldedEntry = Pick<Entry, 'time' | 'writer' | 'type' | 'payload'>;
 

@@ -8,7 +8,6 @@
  * a thousand times.
  */
 import type { AccountView, CollectionRecord, DatasetRecord, RecordKind, Records } from '../account/records.js';
-import { blake3 } from '../runtime/blake3.js';
 import { canonicalJson, deepFreeze } from './canonical.js';
 import type { JsonObject, JsonValue, Stamp } from './entry.js';
 import { listsOf, mergePatch, toPlain } from './merge.js';
@@ -53,7 +52,16 @@ interface HistoryIndex {
   applied: number;
 }
 
-const RECORD_KINDS: readonly RecordKind[] = ['account', 'key', 'session', 'history', 'dataset', 'collection', 'job'];
+const RECORD_KINDS: readonly RecordKind[] = [
+  'account',
+  'key',
+  'session',
+  'history',
+  'dataset',
+  'collection',
+  'job',
+  'userTool',
+];
 
 export class FoldedView implements AccountView {
   private readonly slots = new Map<string, Map<string, Slot>>();
@@ -265,9 +273,4 @@ export function canonicalView(view: AccountView): string {
     shown[kind] = records;
   }
   return canonicalJson(shown);
-}
-
-/** BLAKE3 of `canonicalView`, hex: for comparing the views of two nodes. */
-export function viewDigest(view: AccountView): string {
-  return Buffer.from(blake3(Buffer.from(canonicalView(view)))).toString('hex');
 }

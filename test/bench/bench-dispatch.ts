@@ -131,6 +131,7 @@ async function withJobs<T>(it: Case, options: DispatchOptions, measure: (bench: 
       leases,
       blobs,
       toolbox: new TrivialToolbox(),
+      tables: { table: () => undefined },
       executor: polling ?? pool,
       home: noOtherHome,
       bringBlob: () => Promise.reject(new Error('there is no other node')),

@@ -1,10 +1,11 @@
 /**
- * `npm run bench -- dispatch | transfer`: measures and prints, a table for people or one JSON object. What it prints is
+ * `npm run bench -- dispatch | transfer | tools`: measures and prints, a table for people or one JSON object. What it prints is
  * what docs/BENCHMARKS.md holds.
  */
 import '../../protocol/runtime/polyfill.js';
 import { Command, InvalidArgumentError } from 'commander';
 import { benchDispatch } from './bench-dispatch.js';
+import { benchTools } from './bench-tools.js';
 import { benchTransfer } from './bench-transfer.js';
 import { type Machine, thisMachine } from './machine.js';
 import { type Row, table } from './rows.js';
@@ -96,6 +97,21 @@ program
       );
     },
   );
+
+program
+  .command('tools')
+  .description('Loading thousands of tool wrappers, starting a node with them, rendering their templates.')
+  .option('--json', 'print one JSON object')
+  .option('--runs <count>', 'each figure is the median of so many runs', whole, 3)
+  .option('--wrappers <count>', 'wrappers that are made and loaded', whole, 3000)
+  .option('--seed <number>', 'the same seed makes the same wrappers', whole, 1)
+  .addHelpText('after', '\nExample:\n  npm run bench -- tools --json')
+  .action(async (options: CommonOptions & { wrappers: number; seed: number }): Promise<void> => {
+    const machine = thisMachine();
+    const { runs, wrappers, seed } = options;
+    const measured = await benchTools({ runs, wrappers, seed, say, signal: interrupted.signal });
+    show({ bench: 'tools', machine, ...measured }, options);
+  });
 
 try {
   await program.parseAsync();

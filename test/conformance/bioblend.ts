@@ -11,9 +11,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { endAllPrograms, runProgram, scratchFolder } from '../../bin/demo/processes.js';
 import { callControl } from '../../protocol/runtime/control.js';
 import { packageRoot } from '../../protocol/runtime/package.js';
+import { endAllPrograms, runProgram, scratchFolder } from '../support/processes.js';
 import {
   compareVerdicts,
   countByModule,

@@ -1,6 +1,6 @@
 /**
- * Runs one shell script as a process group of its own, with bounded logs and a bounded time. The only importer of
- * child_process in a handler process.
+ * Runs one script as a process group of its own, with bounded logs and a bounded time. The only importer of child_process
+ * in a handler process.
  *
  * The script comes from a file, never from a command line, and file names reach it only as the toolbox quoted them.
  * Logs go through this process: it is the one place that can count them and stop a tool that floods.
@@ -15,8 +15,10 @@ import { type Cancel, type Clock, sleep } from '../../../protocol/runtime/clock.
 const DRAIN_MS = 2000;
 
 export interface LocalOptions {
-  /** File with the script for `sh`. */
-  script: string;
+  /** Program and arguments. */
+  argv: readonly string[];
+  /** Ends what a service started for the program, and ending the program does not. */
+  end?: readonly string[] | undefined;
   cwd: string;
   environment: Record<string, string>;
   stdoutFile: string;
@@ -46,7 +48,8 @@ export interface LocalRun {
 }
 
 export function runLocal(deps: { clock: Clock }, options: LocalOptions): LocalRun {
-  const child = spawn('/bin/sh', [options.script], {
+  const [program = '/bin/sh', ...args] = options.argv;
+  const child = spawn(program, args, {
     cwd: options.cwd,
     env: options.environment,
     detached: true,
@@ -58,7 +61,11 @@ export function runLocal(deps: { clock: Clock }, options: LocalOptions): LocalRu
     if (stopped !== undefined) return;
     stopped = reason;
     signalGroup(child.pid, 'SIGTERM');
-    timers.push(deps.clock.after(options.killGraceMs, () => signalGroup(child.pid, 'SIGKILL')));
+    timers.push(deps.clock.after(options.killGraceMs, kill));
+  };
+  const kill = () => {
+    if (options.end !== undefined) runAside(options.end, options.environment);
+    signalGroup(child.pid, 'SIGKILL');
   };
   const limit = (message: string) => stop({ by: 'limit', message });
   if (options.walltimeMs !== null) {
@@ -73,14 +80,17 @@ export function runLocal(deps: { clock: Clock }, options: LocalOptions): LocalRu
   const exited = new Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
     child.once('error', (error) => {
-      stopped ??= { by: 'limit', message: `The job could not be started: ${error.message}.` };
+      const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      const reason = isAbsent ? `${program} is not there` : error.message;
+      stopped ??= { by: 'limit', message: `The job could not be started: ${reason}.` };
       resolve({ exitCode: null, signal: null });
     });
   });
   const finish = async (): Promise<LocalEnd> => {
     const end = await exited;
     // Nothing of a job outlives it: what it left in the background would write into files that are already taken.
-    signalGroup(child.pid, 'SIGKILL');
+    if (stopped === undefined) signalGroup(child.pid, 'SIGKILL');
+    else kill();
     for (const cancel of timers) cancel();
     const patience = new AbortController();
     const logs = Promise.all([stdout, stderr]);
@@ -100,8 +110,13 @@ export function runLocal(deps: { clock: Clock }, options: LocalOptions): LocalRu
     pid: child.pid,
     ended: finish(),
     stop: () => stop({ by: 'cancel', message: 'The job was cancelled.' }),
-    kill: () => signalGroup(child.pid, 'SIGKILL'),
+    kill,
   };
+}
+
+/** Nobody waits for it, and it may fail: what it is to end may be gone. */
+function runAside([program = '', ...args]: readonly string[], env: Record<string, string>): void {
+  spawn(program, args, { env, detached: true, stdio: 'ignore' }).on('error', () => {});
 }
 
 export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {

@@ -118,7 +118,7 @@ export class Blocks {
     if (!node || !body) throw syntaxFault(`'#${word}' without its beginning`, at);
     if (block) {
       block.body = body;
-      block.ended ||= word === 'else' || word === 'finally';
+      block.ended ||= (word === 'else' && !details.test) || word === 'finally';
     } else this.enter({ name: 'if', at, body, node, outside: [], ended: false });
   }
 

@@ -3,6 +3,7 @@
  * wants the whole list. Errors are what this node refuses or Galaxy would; warnings are what will surprise somebody.
  */
 import { readFile } from 'node:fs/promises';
+import { systemClock } from '../../../protocol/runtime/clock.js';
 import { isDomainError } from '../../../protocol/runtime/errors.js';
 import { parseConfigFiles, parseEnvironment } from '../environment-xml.js';
 import type { Note } from '../loaded.js';
@@ -11,8 +12,12 @@ import { parseInputs } from '../parameter-xml.js';
 import { templateIn } from '../source-template.js';
 import { importBoundary, type SourceFile, SourceLibrary, sourceOf } from '../sources.js';
 import { parseTests } from '../test-xml.js';
+import { checkExpressions } from '../user-tool/command.js';
+import type { Isolate } from '../user-tool/evaluation.js';
+import { ThreadIsolate } from '../user-tool/isolate.js';
+import { looksLikeUserTool, readUserTool } from '../user-tool/user-tool.js';
 import { readTool } from '../wrapper.js';
-import { expandWrapper } from '../wrapper-file.js';
+import { expandWrapper, isYaml } from '../wrapper-file.js';
 import { element, elements, flag, type XmlElement } from '../wrapper-xml.js';
 import { type Finding, Findings } from './finding.js';
 import { lintNames } from './names.js';
@@ -21,7 +26,11 @@ import { lintStructure } from './structure.js';
 export type { Finding, LintLevel } from './finding.js';
 
 /** Rejects when the file cannot be read. */
-export async function lintFile(file: string): Promise<Finding[]> {
+export async function lintFile(
+  file: string,
+  isolate: Isolate = new ThreadIsolate({ clock: systemClock }),
+): Promise<Finding[]> {
+  if (isYaml(file)) return lintUserTool(await readFile(file, 'utf8'), file, isolate);
   return lintWrapper(await readFile(file), file);
 }
 
@@ -51,6 +60,40 @@ export async function lintWrapper(source: string | Uint8Array, file: string): Pr
     for (const problem of test.problems) {
       findings.add('warning', 'test', problem, `test ${test.number}: ${problem.message}`, 'Correct the test.');
     }
+  }
+  return findings.sorted(file);
+}
+
+/** A GalaxyUserTool: the first thing that is wrong with it, or what will surprise somebody. */
+async function lintUserTool(text: string, file: string, isolate: Isolate): Promise<Finding[]> {
+  const findings = new Findings();
+  const top = { file, line: 1 };
+  if (!looksLikeUserTool(text)) {
+    findings.add(
+      'error',
+      'no-tool',
+      top,
+      'its class is not GalaxyUserTool',
+      'A tool in YAML says so in its first line.',
+    );
+    return findings.sorted(file);
+  }
+  try {
+    const { head, body } = readUserTool(text, { file, check: true });
+    if (body.userCommand) await checkExpressions(isolate, body.userCommand);
+    if (head.help.trim() === '')
+      findings.add('warning', 'help', top, 'the tool has no help', 'Say what it does in help.');
+    if (head.containers.length === 0) {
+      findings.add('warning', 'container', top, 'the tool names no container', 'Users can add it only with one.');
+    }
+    if (body.tests.length === 0) findings.add('warning', 'tests', top, 'the tool has no tests', 'Add one to tests.');
+    for (const test of body.tests) {
+      for (const problem of test.problems) {
+        findings.add('warning', 'test', problem, `test ${test.number}: ${problem.message}`, 'Correct the test.');
+      }
+    }
+  } catch (error) {
+    addError(findings, file, error);
   }
   return findings.sorted(file);
 }

@@ -83,9 +83,9 @@ function lintHead(root: XmlElement, findings: Findings): void {
     missing('warning', '<description>', 'Say in a few words what it does.');
   if (textOf(element(root, 'help')).trim() === '')
     missing('warning', '<help>', 'Say what it does, with what, and what comes out.');
-  if (elements(element(root, 'tests'), 'test').length === 0)
+  if (root.attributes.tool_type !== 'node' && elements(element(root, 'tests'), 'test').length === 0)
     missing('warning', '<tests>', 'Add a test: it is how anybody knows that the tool works.');
-  if (elements(element(root, 'citations'), 'citation').length === 0)
+  if (root.attributes.tool_type !== 'node' && elements(element(root, 'citations'), 'citation').length === 0)
     missing('warning', '<citations>', 'Say whom to cite: <citation type="doi">.');
   if (!element(root, 'outputs')) missing('warning', '<outputs>', 'Say what comes out.');
   lintProfile(root, profile, findings);

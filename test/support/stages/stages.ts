@@ -22,6 +22,7 @@ export const TOTAL_MINUTES = { usual: 12, ci: 18 };
 export function stagesOf(scratch: string): Stage[] {
   const node = process.execPath;
   const conformance = join(scratch, 'bioblend-count.json');
+  const tools = join(scratch, 'bundled-tools-count.json');
   return [
     {
       name: 'types',
@@ -34,7 +35,13 @@ export function stagesOf(scratch: string): Stage[] {
       deadlineMinutes: 0.5,
     },
     vitest(scratch, 'unit', 4),
-    vitest(scratch, 'e2e', 7),
+    vitest(scratch, 'e2e', 8),
+    {
+      name: 'bundled tools',
+      command: [node, 'dist/test/support/stages/bundled-tools.js', `--count=${tools}`],
+      deadlineMinutes: 2,
+      count: () => countIn(tools),
+    },
     {
       name: 'BioBlend conformance',
       command: [node, 'dist/test/conformance/bioblend.js', `--count=${conformance}`],

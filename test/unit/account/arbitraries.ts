@@ -144,6 +144,14 @@ export const payloads: { [T in EntryType]: fc.Arbitrary<EntryPayload<T>> } = {
     deleted: optional(fc.boolean()),
     visible: optional(fc.boolean()),
   }),
+  'user_tool.created': fc.record({
+    id: id(8),
+    createdAt: time,
+    representation: jsonObject,
+    active: fc.boolean(),
+    hidden: fc.boolean(),
+  }),
+  'user_tool.updated': fc.record({ id: id(8), active: optional(fc.boolean()), hidden: optional(fc.boolean()) }),
   'item.hid': fc.oneof(
     fc.record({ kind: fc.constant('dataset' as const), id: dataset, hid }),
     fc.record({ kind: fc.constant('collection' as const), id: collection, hid }),

@@ -16,14 +16,18 @@ import { uuidOf } from '../../../node/datasets/uuid.js';
 import { Histories } from '../../../node/histories/histories.js';
 import type {
   FetchSubmission,
+  ImplicitCollection,
   JobService,
   JobState,
   LocalJobState,
   Submission,
   SubmittedJob,
 } from '../../../node/jobs/job.js';
+import { type Identity, planImplicit, planSubmission } from '../../../node/jobs/submission.js';
 import { NODE_OPTIONS, type NodeOptions } from '../../../node/options.js';
+import { createDataTables } from '../../../node/toolbox/data-tables.js';
 import type { Expansion, Tool, Toolbox } from '../../../node/toolbox/tool.js';
+import { UserTools } from '../../../node/toolbox/user-tool/user-tools.js';
 import { hidOf } from '../../../protocol/account/records.js';
 import type { Draft, JsonObject, JsonValue } from '../../../protocol/log/entry.js';
 import { systemClock } from '../../../protocol/runtime/clock.js';
@@ -31,6 +35,7 @@ import { DataFolder } from '../../../protocol/runtime/data-folder.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { systemRandom } from '../../../protocol/runtime/random.js';
 import { initFolder } from '../../../protocol/trust/init-folder.js';
+import { derivedId } from '../../../protocol/wire/ids.js';
 
 export const MASTER_KEY = 'a-master-key-for-tests-only';
 
@@ -49,12 +54,29 @@ export class FakeJobs implements JobService {
 
   constructor(private readonly core: Pick<NodeCore, 'log' | 'ids' | 'blobs'>) {}
 
-  async submit(account: string, submissions: Submission[]): Promise<SubmittedJob[]> {
+  async submit(
+    account: string,
+    submissions: Submission[],
+    implicit: ImplicitCollection[] = [],
+  ): Promise<SubmittedJob[]> {
+    const identities = submissions.map((): Identity => {
+      const job = this.core.ids.next();
+      return { job, output: (name) => derivedId(job, name) };
+    });
     const submitted: SubmittedJob[] = [];
-    for (const one of submissions) {
-      const { history, state: params, inputs, tool, toolVersion } = one;
-      submitted.push(await this.accept(account, history, { tool, toolVersion, params, inputs }, one.outputs));
-    }
+    await this.core.log.append(account, (view) => {
+      const now = systemClock.now();
+      let hid = view.nextHid(submissions[0]?.history ?? '');
+      const { drafts, hids, around, ids } = planImplicit(implicit, submissions, identities, hid, now);
+      hid += hids;
+      for (const [index, one] of submissions.entries()) {
+        const planned = planSubmission(one, identities[index] as Identity, hid, now, around[index]);
+        hid += planned.hids;
+        drafts.push(...planned.drafts);
+        submitted.push({ ...planned.submitted, ...(implicit.length > 0 ? { implicit: ids } : {}) });
+      }
+      return drafts;
+    });
     return submitted;
   }
 
@@ -332,8 +354,10 @@ export interface Body extends Array<Body> {
   file_size: number;
   genome_build: string;
   hid: number;
+  history_content_type: string;
   id: string;
   item_data: string;
+  implicit_collections: Body;
   jobs: Body;
   label: string;
   message: string;
@@ -341,6 +365,7 @@ export interface Body extends Array<Body> {
   name: string;
   object: Body;
   options: [string, string][];
+  output_collections: Body;
   outputs: Body;
   parameters: Body;
   peek: string;
@@ -384,6 +409,7 @@ const opened: { stop(): Promise<void> }[] = [];
 export async function openTestApi(
   change: Partial<NodeOptions> = {},
   datatypes: Datatypes = fakeDatatypes,
+  toolbox?: Toolbox,
 ): Promise<TestApi> {
   const folder = await mkdtemp(join(tmpdir(), 'data-api-'));
   const defaults = Object.fromEntries(Object.entries(NODE_OPTIONS).map(([name, spec]) => [name, spec.default]));
@@ -414,6 +440,9 @@ export async function openTestApi(
       { folder: join(folder, 'uploads'), sizeMaxBytes: options['uploads.sizeMaxBytes'], minFreeBytes: 1_000_000 },
     ),
   );
+  const tables = createDataTables({ folder: join(folder, 'tool-data') });
+  const tools =
+    toolbox ?? fakeToolbox([fakeTool('cat1'), fakeTool('Show beginning1'), fakeTool('shed/repos/x/tool/1.0')]);
   await lifecycle.start();
   const server = await createApiServer(
     {
@@ -428,7 +457,9 @@ export async function openTestApi(
       collections,
       uploads,
       datatypes,
-      toolbox: fakeToolbox([fakeTool('cat1'), fakeTool('Show beginning1'), fakeTool('shed/repos/x/tool/1.0')]),
+      tables,
+      toolbox: tools,
+      userTools: new UserTools({ log, ids, clock, toolbox: tools }, { who: options['tools.userTools'] }),
       jobs,
       blobs,
     },

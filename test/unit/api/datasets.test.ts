@@ -287,7 +287,8 @@ it('lists and pairs are made, shown, changed and deleted', async () => {
   const list = { ...pair, collection_type: 'list', history_id: history, copy_elements: true, name: 'copied' };
   const copied = (await ana.post('/api/dataset_collections', list)).body;
   expect(copied.elements[0].object.id).not.toBe(ids[0]);
-  expect((await ana.post(contents, { ...pair, collection_type: 'list:paired' })).status).toBe(501);
+  expect((await ana.post(contents, { ...pair, collection_type: 'sample_sheet' })).status).toBe(501);
+  expect((await ana.post(contents, { ...pair, collection_type: 'list:paired' })).status).toBe(400);
   const twins = [pair.element_identifiers[0], pair.element_identifiers[0]];
   expect((await ana.post(contents, { ...list, type: 'dataset_collection', element_identifiers: twins })).status).toBe(
     400,

@@ -1,6 +1,10 @@
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { Uploads } from '../../../node/datasets/uploads.js';
+import { systemClock } from '../../../protocol/runtime/clock.js';
+import { silentLogger } from '../../../protocol/runtime/logger.js';
+import { systemRandom } from '../../../protocol/runtime/random.js';
 import { closeTestApis, openTestApi, type TestUser } from './data-api.js';
 
 afterEach(closeTestApis);
@@ -162,6 +166,74 @@ it('a full disk refuses uploads in words, keeps what was there, and goes on when
   expect(formRefused).toMatchObject({ status: 507, body: { err_code: 507001 } });
   disk.free = 10 ** 12;
   expect((await patch(ana, location, 5, Buffer.from('56789'))).status).toBe(204);
+});
+
+it('what was declared and has not come counts as taken, for resumable uploads and forms, until it is removed', async () => {
+  const { ana, user, create, send, disk, uploads } = await listening({ 'uploads.sizeMaxBytes': 50_000_000 });
+  const bob = await user('bob');
+  disk.free = 83_000_000;
+  // All at once: what one has taken, the next finds taken.
+  const answers = await Promise.all(Array.from({ length: 5 }, (_, n) => create(n % 2 ? ana : bob, 50_000_000)));
+  const [begun, ...more] = answers.filter(({ status }) => status === 201);
+  expect(more).toEqual([]);
+  const refused = answers.filter(({ status }) => status === 507);
+  expect(refused).toHaveLength(4);
+  expect(await refused[0]?.json()).toEqual({
+    err_msg: expect.stringContaining('needed for uploads that have begun (50000000 bytes to come)'),
+    err_code: 507001,
+  });
+  disk.free = 50_000_000;
+  const form = async function* () {
+    yield Buffer.from('x');
+  };
+  await expect(uploads.receive('f', form())).rejects.toMatchObject({ code: 'uploads/space-taken' });
+  const location = begun?.headers.get('location') ?? '';
+  const statuses = [await send(ana, 'DELETE', location, {}), await send(bob, 'DELETE', location, {})].map(
+    (a) => a.status,
+  );
+  expect(statuses).toContain(204);
+  await (await uploads.receive('f', form())).release();
+});
+
+it('one account has only so many bytes declared, another its own, and a restart forgets none', async () => {
+  const { ana, user, create, patch, fetchTargets, folder } = await listening({ 'uploads.sizeMaxBytes': 1000 });
+  const bob = await user('bob');
+  const first = (await create(ana, 1000)).headers.get('location') ?? '';
+  for (let n = 0; n < 3; n++) expect((await create(ana, 1000)).status).toBe(201);
+  const refused = await create(ana, 1);
+  expect([refused.status, await refused.json()]).toEqual([
+    429,
+    {
+      err_msg:
+        'Your uploads that are not finished or not used yet would come to 4001 bytes; 4000 are taken. Finish, use or remove some of them first.',
+      err_code: 429001,
+    },
+  ]);
+  expect((await create(bob, 1000)).status).toBe(201);
+  // As a new process finds the folder: 5000 bytes are to come.
+  const restarted = (free: number) =>
+    new Uploads(
+      { clock: systemClock, random: systemRandom, log: silentLogger, freeBytes: async () => free },
+      { folder: join(folder, 'uploads'), sizeMaxBytes: 1000, minFreeBytes: 0 },
+    );
+  const form = async function* () {
+    yield Buffer.from('x');
+  };
+  for (const [free, isTaken] of [
+    [4999, false],
+    [5000, true],
+  ] as const) {
+    const again = restarted(free);
+    await again.start();
+    const received = again.receive('f', form());
+    if (isTaken) await (await received).release();
+    else await expect(received).rejects.toMatchObject({ code: 'uploads/space-taken', data: { toCome: 5000 } });
+    await again.stop();
+  }
+  // Used, it counts no more.
+  await patch(ana, first, 0, Buffer.alloc(1000, 'x'));
+  expect((await ana.post('/api/tools/fetch', fetchTargets(sessionOf(first)))).status).toBe(200);
+  expect((await create(ana, 1000)).status).toBe(201);
 });
 
 it('a node that is closing takes no new upload and lets a begun one end', async () => {

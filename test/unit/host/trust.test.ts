@@ -81,7 +81,19 @@ describe('who may connect', () => {
   it('a port that is taken is named', async () => {
     const first = await hosts.start();
     const taken = (first.addresses()[0] as string).split('/p2p/')[0] as string;
-    await expect(hosts.start({ listen: [taken] })).rejects.toMatchObject({ code: 'host/cannot-listen' });
+    await expect(hosts.start({ listen: [taken] })).rejects.toMatchObject({
+      code: 'host/port-taken',
+      message: `The network address ${taken} is in use already.`,
+      mend: expect.stringContaining('network.listen'),
+    });
+  });
+
+  it('an address of another machine is named, without the words of the library', async () => {
+    await expect(hosts.start({ listen: ['/ip4/192.0.2.1/tcp/0'] })).rejects.toMatchObject({
+      code: 'host/cannot-listen',
+      message:
+        'The network addresses /ip4/192.0.2.1/tcp/0 cannot be listened on: that is not an address of this machine.',
+    });
   });
 });
 

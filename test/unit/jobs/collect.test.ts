@@ -40,6 +40,23 @@ describe('collecting outputs', () => {
     expect((await collect({ extension: 'auto' })).result).toMatchObject({ extension: 'fasta' });
   });
 
+  it('gives one file of the working folder to every output that asks for it', async () => {
+    writeFileSync(working('made.txt'), 'made\n');
+    const file = (name: string) => join(runPaths(folder).outputs, name);
+    const outputs = ['made.txt', 'made.txt', 'm*.txt'].map((fromWorkDir, index) => ({
+      name: `o${index}`,
+      file: file(`${index}.dat`),
+      extension: 'txt',
+      fromWorkDir,
+    }));
+    const results = await collectOutputs({ datatypes: new FakeDatatypes() }, folder, outputs);
+    expect(results.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok']);
+    for (const one of outputs) {
+      expect(readFileSync(one.file, 'utf8')).toBe('made\n');
+      expect(statSync(one.file).nlink).toBe(1);
+    }
+  });
+
   it('moves a file from the working folder, also when a link inside the job names it', async () => {
     writeFileSync(working('real'), 'made\n');
     symlinkSync('real', working('link'));

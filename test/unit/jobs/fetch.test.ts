@@ -49,6 +49,12 @@ async function convert(chunks: string[], how: { posix: boolean; tabs: boolean })
 }
 
 describe('an uploaded file', () => {
+  it('of a type that is not known here keeps its compression', async () => {
+    const bytes = gzipSync('matrix\n');
+    const { result } = await fetched(bytes, { extension: 'lab_matrix_archive' });
+    expect(readFileSync(result.file ?? '')).toEqual(bytes);
+  });
+
   it('gets Unix line ends and a last one', async () => {
     const { result, text, sourceText } = await fetched('one\r\ntwo\rthree');
     expect(text).toBe('one\ntwo\nthree\n');

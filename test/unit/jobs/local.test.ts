@@ -20,7 +20,7 @@ function run(script: string, options: Partial<LocalOptions> = {}) {
   return runLocal(
     { clock: systemClock },
     {
-      script: file,
+      argv: ['/bin/sh', file],
       cwd: folder,
       environment: { PATH: process.env.PATH ?? '' },
       stdoutFile: join(folder, 'stdout'),

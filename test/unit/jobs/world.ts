@@ -85,6 +85,7 @@ export class World {
         leases,
         blobs: this.blobs,
         toolbox: this.toolbox,
+        tables: { table: () => undefined },
         executor: this.executor,
         home: noOtherHome,
         bringBlob: () => Promise.reject(new Error('there is no other node')),

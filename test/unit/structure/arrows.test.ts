@@ -60,7 +60,10 @@ const WORLDS: [name: string, places: string[]][] = [
     ],
   ],
   ['node:cluster', []],
-  ['node:worker_threads', []],
+  // JavaScript that users write, and the thread that it may use up.
+  ['quickjs-emscripten-core', ['node/toolbox/user-tool/quickjs.ts']],
+  ['@jitl/*', ['node/toolbox/user-tool/quickjs.ts']],
+  ['node:worker_threads', ['node/toolbox/user-tool/isolate']],
 ];
 
 /** Where the programs look at a clock: `--watch`, and the demo's waits. */

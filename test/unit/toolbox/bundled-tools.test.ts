@@ -1,6 +1,12 @@
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { lintPaths } from '../../../node/tool-test/lint-report.js';
+import { loaded } from '../../../node/tool-test/shown.js';
+import { TestData } from '../../../node/tool-test/test-data.js';
+import { planInputs } from '../../../node/tool-test/test-inputs.js';
 import type { Toolbox } from '../../../node/toolbox/tool.js';
 import type { JsonObject, JsonValue } from '../../../protocol/log/entry.js';
+import { packageRoot } from '../../../protocol/runtime/package.js';
 import { id } from './fake-context.js';
 import { runTool, testToolbox } from './run-tool.js';
 
@@ -9,48 +15,88 @@ beforeAll(async () => {
   toolbox = await testToolbox([], true);
 });
 
+const TOOLS = join(packageRoot(), 'node/toolbox/tools');
+const NEEDED = [
+  ...['upload1', '__DATA_FETCH__', 'cat1', 'cat', 'head', 'Show beginning1', 'random_lines1', 'cat_list'],
+  ...['multi_data_param', 'cat_data_and_sleep', 'create_2', 'job_properties', 'Paste1', 'addValue', 'sort1', 'Grep1'],
+  ...['Cut1', 'Filter1', 'join1', 'Count1', 'wc_gnu', 'tail1', 'Show tail1', 'Convert characters1'],
+  ...['Summary_Statistics1', 'seqtk_seq', 'fastqc', 'fastp', 'bwa_mem', 'bwa_index', 'minimap2', 'bowtie2'],
+  ...['samtools_view', 'samtools_sort', 'samtools_index', 'samtools_flagstat', 'samtools_stats', 'samtools_idxstats'],
+  ...['bcftools_mpileup', 'bcftools_call', 'bcftools_view', 'bcftools_stats'],
+  ...['bedtools_intersectbed', 'bedtools_mergebed', 'bedtools_sortbed', 'bedtools_genomecoveragebed'],
+];
+
 const hda = (number: number): JsonObject => ({ src: 'hda', id: id(number) });
 const table = 'b\t2\t1e2\na\t10\t5\nc\t1\t1e1\n';
 
 describe('the tools that this product brings', () => {
-  it('all load', () => {
+  it('all load, and no id is there twice', () => {
     expect(toolbox.problems()).toEqual([]);
-    expect(toolbox.tools().map((tool) => tool.id)).toEqual(
-      expect.arrayContaining([
-        'upload1',
-        '__DATA_FETCH__',
-        'cat1',
-        'cat',
-        'Show beginning1',
-        'Show tail1',
-        'tail1',
-        'head',
-        'sort1',
-        'Grep1',
-        'Cut1',
-        'wc_gnu',
-        'random_lines1',
-        'cat_data_and_sleep',
-        'create_2',
-        'cat_list',
-        'multi_data_param',
-        'Paste1',
-        'addValue',
-        'Convert characters1',
-        'job_properties',
-      ]),
-    );
+    const ids = toolbox.tools().map((tool) => tool.id);
+    expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('stand in the sections that Galaxy users know, without the hidden ones', () => {
+  it("are those that Galaxy's client, BioBlend and the phage pipeline need", () => {
+    const known = new Set(toolbox.tools().map((tool) => tool.id));
+    expect(NEEDED.filter((id) => !known.has(id))).toEqual([]);
+  });
+
+  it('have tests of their own, but for what the node itself carries out', () => {
+    const untested = toolbox.tools().filter((tool) => loaded(tool).tests.length === 0);
+    expect(untested.map((tool) => [tool.id, tool.action])).toEqual([
+      ['__DATA_FETCH__', 'internal'],
+      ['upload1', 'internal'],
+    ]);
+  });
+
+  it('have only tests that can be understood, and test data that is there', () => {
+    for (const tool of toolbox.tools().map(loaded)) {
+      const data = new TestData(tool.file, TOOLS);
+      for (const test of tool.tests) {
+        const planned = planInputs(tool.inputs, test.inputs);
+        const files = [...planned.files.map(({ file }) => file), ...test.outputs.flatMap(({ file }) => file ?? [])];
+        expect({
+          test: `${tool.id} ${test.number}`,
+          problems: test.problems,
+          unknown: planned.unknown,
+          absent: files.filter((file) => data.find(file) === undefined),
+        }).toEqual({ test: `${tool.id} ${test.number}`, problems: [], unknown: [], absent: [] });
+      }
+    }
+  });
+
+  it('are without errors and warnings for who lints them, but for blanks in ids that users know', async () => {
+    const { counts, findings } = await lintPaths([TOOLS]);
+    expect(counts.files).toBe(toolbox.tools().length);
+    expect(findings.filter(({ level, code }) => level !== 'info' && code !== 'id-blank')).toEqual([]);
+  });
+
+  it('that run a program say which version it has', () => {
+    const silent = toolbox
+      .tools()
+      .map(loaded)
+      .filter(({ requirements, versionCommand }) => requirements.length > 0 && versionCommand === undefined);
+    expect(silent.map(({ id: tool }) => tool)).toEqual([]);
+  });
+
+  it('stand in the sections that Galaxy users know, each in one, without the hidden ones', () => {
     const sections = toolbox.sections();
     expect(sections.map(({ name }) => name)).toEqual([
       'Get Data',
       'Text Manipulation',
       'Filter and Sort',
+      'Join, Subtract and Group',
+      'Statistics',
+      'FASTA/FASTQ',
+      'SAM/BAM',
+      'Mapping',
+      'Variant calling',
+      'BED',
       'Test Tools',
     ]);
     expect(sections[0]?.tools).toEqual(['upload1']);
+    const shown = sections.flatMap(({ tools }) => tools);
+    expect(new Set(shown).size).toBe(shown.length);
     expect(toolbox.tool('__DATA_FETCH__')?.section).toEqual({ id: 'getext', name: 'Get Data' });
   });
 

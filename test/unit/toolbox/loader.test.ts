@@ -386,12 +386,12 @@ describe('configfiles', () => {
     ]);
   });
 
-  it('inputs: values as they are, without datasets', async () => {
+  it('inputs: typed values and sanitized texts, without datasets', async () => {
     expect(await json('')).toEqual({
       n: 3,
       f: 0.5,
       b: false,
-      text: 'it\'s "x" ${y}',
+      text: 'it__sq__s __dq__x__dq__ X__oc__y__cc__',
       one: null,
       many: ['a', 'b'],
       c: { k: 'x', v: 1 },
@@ -412,10 +412,11 @@ describe('configfiles', () => {
 
   it('inputs data_style="staging_path_and_source_path"', async () => {
     expect((await json(' data_style="staging_path_and_source_path"')).d).toEqual({
-      element_identifier: 'a b.txt',
+      element_identifier: ['a b.txt'],
       ext: 'txt',
       source_path: `/data/${id(1)}`,
-      staging_path: 'a_b.txt.txt',
+      staging_path: 'a b.txt.txt',
+      metadata_files: [],
     });
   });
 

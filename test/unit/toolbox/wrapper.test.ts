@@ -163,9 +163,8 @@ describe('what is wrong is said with file and line', () => {
     [wrapper('<inputs/>'), 'the tool has no <command>', 1],
     [wrapper('<command>\n\n#if $x\n</command>'), "'#if' without '#end if'", 4],
     [simple('<param type="text"/>'), 'a <param> without a name', 3],
-    [simple('<param name="a b" type="text"/>'), "cannot be a parameter's name", 3],
+    [simple('<param name="a|b" type="text"/>'), "cannot be a parameter's name", 3],
     [simple('<param name="__proto__" type="text"/>'), "cannot be a parameter's name", 3],
-    [simple('<param name="a" type="text"/><param name="a" type="text"/>'), 'the parameter "a" is there twice', 3],
     [simple('<param name="a" type="integer" value="x"/>'), 'value="x" is not a whole number', 3],
     [
       wrapper('<command>x</command><outputs><data name="o" from_work_dir="../x"/></outputs>'),
@@ -321,7 +320,7 @@ second line
       { path: '/w/fixed.txt', text: folder.path },
     ]);
     expect(prepared.script).toContain(prepared.commandLine);
-    expect(prepared.commandLine).toMatch(/^awk -f '.*\/count\.awk' {11}'\/w\/\.configs\/settings' > '\/o'$/);
+    expect(prepared.commandLine).toMatch(/^awk -f '.*\/count\.awk' '\/w\/\.configs\/settings' > '\/o'$/);
   });
 
   it('is refused when a path could break out of its quotes', async () => {
