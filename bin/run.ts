@@ -15,6 +15,7 @@ export interface Running {
 
 /** Whoever read the output has gone (`… | head`): there is nobody to tell anything more. */
 function endWithReader(): void {
+  if (process.stdout.listenerCount('error') > 0) return;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;

@@ -4,15 +4,14 @@
  * with a deadline.
  */
 import { join } from 'node:path';
-import type { AccountView, CollectionRecord, DatasetRecord, JobRecord } from '../../protocol/account/records.js';
-import { contentOf, metadataOf } from '../../protocol/account/records.js';
+import type { CollectionRecord, JobRecord } from '../../protocol/account/records.js';
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import { type Clock, startDeadline } from '../../protocol/runtime/clock.js';
 import { describeError } from '../../protocol/runtime/errors.js';
 import { toolContext } from '../datasets/tool-context.js';
 import { planToolRun } from '../datasets/tool-run.js';
-import { foundId, readFound } from '../jobs/found.js';
+import { readFound } from '../jobs/found.js';
 import type { JobService } from '../jobs/job.js';
 import type { DataTables } from '../toolbox/data-tables.js';
 import type { LoadedTool } from '../toolbox/loaded.js';
@@ -20,12 +19,13 @@ import type { TestElement, TestOutputCollection, ToolTest } from '../toolbox/tes
 import type { Toolbox } from '../toolbox/tool.js';
 import { compareVersions } from '../toolbox/toolbox.js';
 import { checkAssertions } from './assertions.js';
+import { JobOutputs } from './job-outputs.js';
 import { ProducedFile } from './produced.js';
 import type { JobFacts, TestResult, TestStatus } from './result.js';
 import { Staging, type StagingDeps, StagingFault } from './staging.js';
 import { TestData } from './test-data.js';
 import { planInputs, settle } from './test-inputs.js';
-import { nothing, type ProducedDataset, type Verdict, verifyDataset } from './verify.js';
+import { nothing, type Verdict, verifyDataset } from './verify.js';
 
 export interface ToolTestDeps extends StagingDeps {
   jobs: Pick<JobService, 'submit' | 'submitFetch' | 'cancel' | 'onChange'>;
@@ -372,90 +372,6 @@ interface Ran extends Verdict {
   job?: JobFacts;
   /** It could not be carried out, as opposed to: what came out is wrong. */
   broken?: boolean;
-}
-
-/** What a job made, by the names that tests use. */
-class JobOutputs {
-  constructor(
-    private readonly view: AccountView,
-    private readonly job: JobRecord,
-    private readonly deps: {
-      blobs: Pick<BlobStore, 'path' | 'has'>;
-      /** Keys of what was discovered: `output/designation`. */
-      found: readonly string[];
-    },
-  ) {}
-
-  /** As Galaxy counts: each dataset and each collection, and of a collection each element that the wrapper names. */
-  get count(): number {
-    return Object.keys(this.job.outputs).length + Object.keys(this.job.outputCollections ?? {}).length;
-  }
-
-  get names(): string {
-    return [...this.own, ...Object.keys(this.job.outputCollections ?? {})].join(', ') || 'none';
-  }
-
-  dataset(name: string): ProducedDataset | undefined {
-    const record = this.view.get('dataset', this.job.outputs[name] ?? '');
-    return record && this.produced(record);
-  }
-
-  collection(name: string): CollectionRecord | undefined {
-    return this.view.get('collection', this.job.outputCollections?.[name] ?? '');
-  }
-
-  discovered(output: string, designation: string): ProducedDataset | undefined {
-    const record = this.view.get('dataset', foundId(this.job.id, `${output}/${designation}`));
-    return record && this.produced(record);
-  }
-
-  datasetAt(index: number): ProducedDataset | undefined {
-    const record = this.view.get('dataset', Object.values(this.job.outputs)[index] ?? '');
-    return record && this.produced(record);
-  }
-
-  /** The dataset itself, and what was discovered for it. */
-  countOf(output: string): number {
-    return this.deps.found.filter((key) => key.startsWith(`${output}/`)).length + 1;
-  }
-
-  elementsOf(collection: CollectionRecord): Map<string, { dataset: ProducedDataset } | { inner: CollectionRecord }> {
-    const elements = new Map<string, { dataset: ProducedDataset } | { inner: CollectionRecord }>();
-    for (const { identifier, kind, id } of collection.elements) {
-      const inner = kind === 'collection' ? this.view.get('collection', id) : undefined;
-      const dataset = kind === 'dataset' ? this.view.get('dataset', id) : undefined;
-      if (inner) elements.set(identifier, { inner });
-      else if (dataset) elements.set(identifier, { dataset: this.produced(dataset) });
-    }
-    return elements;
-  }
-
-  private get own(): string[] {
-    return Object.keys(this.job.outputs).filter((name) => !name.includes('|__part__|'));
-  }
-
-  private produced(record: DatasetRecord): ProducedDataset {
-    const content = contentOf(this.view, record);
-    const path = (blob: string | undefined) =>
-      blob !== undefined && this.deps.blobs.has(blob) ? this.deps.blobs.path(blob) : undefined;
-    const files = content?.files ?? [];
-    return {
-      name: record.name,
-      extension: content?.extension ?? record.extension,
-      path: path(files.find(({ role }) => role === 'primary')?.blob),
-      state: content?.state ?? 'new',
-      info: content?.info ?? record.info ?? '',
-      metadata: metadataOf(content, record),
-      genomeBuild: record.genomeBuild ?? '?',
-      tags: record.tags ?? [],
-      extraFiles: new Map(
-        files.flatMap((file): [string, string][] => {
-          const found = file.role === 'extra' ? path(file.blob) : undefined;
-          return found === undefined ? [] : [[file.path, found]];
-        }),
-      ),
-    };
-  }
 }
 
 function isInOrder(expected: readonly string[], found: readonly string[]): boolean {

@@ -7,7 +7,7 @@ import type { Template } from './cheetah/template.js';
 import type { Value } from './cheetah/values.js';
 import { isObject } from './data-reference.js';
 import { malformed, unsupported } from './errors.js';
-import { templateAt } from './source-template.js';
+import { type Rendering, templateAt } from './source-template.js';
 import { type Accepts, DatasetValue, extensionOf, genomeBuildOf } from './template-values.js';
 import type { ExpandedJob, ToolContext, ToolDataset } from './tool.js';
 import { elements, flag, type XmlElement } from './wrapper-xml.js';
@@ -53,16 +53,16 @@ export interface ActionsResult {
 
 const DEPTH_MAX = 20;
 
-export function parseActions(parent: XmlElement, check: boolean, depth = 0): OutputAction[] {
+export function parseActions(parent: XmlElement, rendering: Rendering, depth = 0): OutputAction[] {
   if (depth > DEPTH_MAX) throw malformed('<actions> are nested too deeply', parent);
   return elements(parent).map((child) => {
-    if (child.name === 'action') return parseAction(child, check);
-    if (child.name === 'conditional') return parseCase(child, check, depth);
+    if (child.name === 'action') return parseAction(child, rendering);
+    if (child.name === 'conditional') return parseCase(child, rendering, depth);
     throw unsupported(`<${child.name}> in <actions>`, child);
   });
 }
 
-function parseAction(given: XmlElement, check: boolean): OutputAction {
+function parseAction(given: XmlElement, rendering: Rendering): OutputAction {
   const { type, name = '', default: otherwise } = given.attributes;
   if (type !== 'metadata' && type !== 'format') throw unsupported(`the action "${type ?? ''}"`, given);
   if (type === 'metadata' && name === '') throw malformed('an <action> on metadata without a name', given);
@@ -74,12 +74,12 @@ function parseAction(given: XmlElement, check: boolean): OutputAction {
     kind: 'set',
     what: type,
     name,
-    default: otherwise === undefined ? undefined : templateAt(otherwise, place, check),
+    default: otherwise === undefined ? undefined : templateAt(otherwise, place, rendering),
     option: option && parseOption(option),
   };
 }
 
-function parseCase(given: XmlElement, check: boolean, depth: number): OutputAction {
+function parseCase(given: XmlElement, rendering: Rendering, depth: number): OutputAction {
   const { name } = given.attributes;
   if (!name) throw malformed('a <conditional> in <actions> without a name', given);
   const whens = elements(given).map((when): ActionWhen => {
@@ -89,7 +89,7 @@ function parseCase(given: XmlElement, check: boolean, depth: number): OutputActi
     return {
       value,
       datatype: datatype?.split(',').map((one) => one.trim()),
-      actions: parseActions(when, check, depth + 1),
+      actions: parseActions(when, rendering, depth + 1),
     };
   });
   return { kind: 'case', parameter: name, whens };

@@ -5,12 +5,10 @@ import { parseDiscover } from './discover-xml.js';
 import { malformed, unsupported } from './errors.js';
 import type { LoadedOutput } from './loaded.js';
 import { parseActions } from './output-actions.js';
-import { expressionIn, templateAt } from './source-template.js';
+import { expressionIn, type Rendering, templateAt } from './source-template.js';
 import { element, elements, flag, textOf, type XmlElement } from './wrapper-xml.js';
 
-export interface OutputOptions {
-  /** Compile templates and filters now. */
-  check: boolean;
+export interface OutputOptions extends Rendering {
   trimFromWorkDir: boolean;
 }
 
@@ -106,7 +104,7 @@ function outputName(child: XmlElement): string {
 /** What data and collections are both told. */
 function common(
   child: XmlElement,
-  { check, trimFromWorkDir }: OutputOptions,
+  { trimFromWorkDir, ...rendering }: OutputOptions,
   inherited: Inherited,
 ): Omit<LoadedOutput, 'name' | 'kind' | 'elements'> {
   const { label, default_identifier_source: defaultIdentifierSource } = child.attributes;
@@ -134,7 +132,7 @@ function common(
     discover,
     precreateFolder: flag(child.attributes.precreate_directory, false),
     inheritFormat: flag(child.attributes.inherit_format, false),
-    actions: elements(child, 'actions').flatMap((one) => parseActions(one, check)),
+    actions: elements(child, 'actions').flatMap((one) => parseActions(one, rendering)),
     filters: filters.map((filter) => textOf(filter).trim()),
     changeFormat: changes
       .filter((when) => when.attributes.input_dataset === undefined)
@@ -144,15 +142,15 @@ function common(
         format: required(when, 'format'),
       })),
     labelTemplate:
-      labelText === undefined ? undefined : templateAt(labelText, { file: child.file, line: child.line }, check),
-    filterExpressions: filters.map((filter) => expressionIn(filter, check)),
+      labelText === undefined ? undefined : templateAt(labelText, { file: child.file, line: child.line }, rendering),
+    filterExpressions: filters.map((filter) => expressionIn(filter, rendering.check)),
     changeByValue: changes
       .filter((when) => when.attributes.input_dataset === undefined)
       .map((when) => {
         const input = required(when, 'input');
         const source = input.includes('$') ? input : `\${${input}}`;
         return {
-          input: templateAt(source, { file: when.file, line: when.line }, check),
+          input: templateAt(source, { file: when.file, line: when.line }, rendering),
           value: required(when, 'value'),
           format: required(when, 'format'),
         };

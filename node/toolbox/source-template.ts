@@ -12,19 +12,26 @@ import {
 import { type Spot, translated } from './errors.js';
 import { spotOfLine, templateOf, type XmlElement } from './wrapper-xml.js';
 
-/** `check`: compile now, so that what is not supported is refused when the tool is read. */
-export function templateIn(given: XmlElement, check: boolean): Template {
+export interface Rendering {
+  /** Compile now, so that what is not supported is refused when the tool is read. */
+  check: boolean;
+  /** Whose Python the wrapper was written for: profile.ts. */
+  python: 2 | 3;
+}
+
+export function templateIn(given: XmlElement, { check, python }: Rendering): Template {
   const { text, place } = templateOf(given);
   const where = (line: number) => spotOfLine(given, line - place.line);
-  return lazyTemplate(() => placed(where, () => compileTemplate(text, place)), where, check);
+  return lazyTemplate(() => placed(where, () => compileTemplate(text, place, { python })), where, check);
 }
 
 /** A template in an attribute, which has one line. */
-export function templateAt(text: string, spot: Spot, check: boolean): Template {
+export function templateAt(text: string, spot: Spot, { check, python }: Rendering): Template {
   const where = () => spot;
-  return lazyTemplate(() => compileTemplate(text, spot), where, check);
+  return lazyTemplate(() => compileTemplate(text, spot, { python }), where, check);
 }
 
+/** Filters and validators are Python 3 whatever the profile says: Galaxy itself evaluates them. */
 export function expressionIn(given: XmlElement, check: boolean): CompiledExpression {
   const { text, place } = templateOf(given);
   const where = (line: number) => spotOfLine(given, line - place.line);

@@ -105,22 +105,23 @@ function bodyOf(
   notes: Note[],
   check: boolean,
 ): ToolBody {
+  const rendering = { check, python: rules.python };
   const options = element(root, 'options');
   const sharedHome = command?.attributes.use_shared_home;
   const parallelism = element(root, 'parallelism');
   let tests: ToolTest[] | undefined;
   return {
     inputs: parseInputs(element(root, 'inputs'), { sanitize: flag(options?.attributes.sanitize, true), check, rules }),
-    outputs: parseOutputs(element(root, 'outputs'), { check, trimFromWorkDir: rules.trimFromWorkDir }),
+    outputs: parseOutputs(element(root, 'outputs'), { ...rendering, trimFromWorkDir: rules.trimFromWorkDir }),
     providedMetadataFile: providedMetadataFile(element(root, 'outputs')),
     command: command && {
-      template: templateIn(command, check),
+      template: templateIn(command, rendering),
       interpreter: interpreterOf(command, rules, notes),
       strict: flag(command.attributes.strict, rules.strictShell),
       spot: { file: command.file, line: command.line },
     },
-    configFiles: parseConfigFiles(element(root, 'configfiles'), check),
-    environment: parseEnvironment(element(root, 'environment_variables'), check),
+    configFiles: parseConfigFiles(element(root, 'configfiles'), rendering),
+    environment: parseEnvironment(element(root, 'environment_variables'), rendering),
     failureRules: failureRules(command, elements(root, 'stdio'), rules, notes),
     rules,
     home: (sharedHome === undefined ? rules.jobHome : !flag(sharedHome, false)) ? 'job' : 'shared',

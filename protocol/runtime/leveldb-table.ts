@@ -63,7 +63,8 @@ function checkTable(table: Uint8Array): void {
 /** The bytes of a block as they are stored, with their kind of compression. */
 function block(table: Uint8Array, { offset, size }: Handle, limit: number): { bytes: Uint8Array; kind: number } {
   const end = offset + size;
-  if (end + TRAILER_BYTES > limit) throw new Unreadable(offset);
+  // A handle that leads out of the table is itself what is wrong; the first one stands in the footer.
+  if (end + TRAILER_BYTES > limit) throw new Unreadable(Math.min(offset, limit));
   const checksum = new DataView(table.buffer, table.byteOffset + end + 1, 4).getUint32(0, true);
   if (masked(crc32c(table.subarray(offset, end + 1))) !== checksum) throw new Unreadable(offset);
   return { bytes: table.subarray(offset, end), kind: table[end] as number };

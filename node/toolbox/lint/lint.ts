@@ -9,7 +9,8 @@ import { parseConfigFiles, parseEnvironment } from '../environment-xml.js';
 import type { Note } from '../loaded.js';
 import { parseOutputs } from '../output-xml.js';
 import { parseInputs } from '../parameter-xml.js';
-import { templateIn } from '../source-template.js';
+import { profileOf } from '../profile.js';
+import { type Rendering, templateIn } from '../source-template.js';
 import { importBoundary, type SourceFile, SourceLibrary, sourceOf } from '../sources.js';
 import { parseTests } from '../test-xml.js';
 import { checkExpressions } from '../user-tool/command.js';
@@ -98,9 +99,19 @@ async function lintUserTool(text: string, file: string, isolate: Isolate): Promi
   return findings.sorted(file);
 }
 
+/** A profile that is no good is told elsewhere. */
+function pythonOf(root: XmlElement): 2 | 3 {
+  try {
+    return profileOf(root.attributes.profile, root.attributes.python_template_version, root).python;
+  } catch {
+    return 3;
+  }
+}
+
 /** What the loader refuses, part by part: one refusal does not hide the next. */
 function refusals(root: XmlElement, findings: Findings, file: string): void {
   const sanitize = flag(element(root, 'options')?.attributes.sanitize, true);
+  const rendering: Rendering = { check: true, python: pythonOf(root) };
   const inputs = element(root, 'inputs');
   for (const child of elements(inputs)) {
     attempt(findings, file, () => parseInputs({ ...(inputs as XmlElement), children: [child] }, { sanitize }));
@@ -108,17 +119,17 @@ function refusals(root: XmlElement, findings: Findings, file: string): void {
   const outputs = element(root, 'outputs');
   for (const child of elements(outputs)) {
     const one = { ...(outputs as XmlElement), children: [child] };
-    attempt(findings, file, () => parseOutputs(one, { check: true, trimFromWorkDir: true }));
+    attempt(findings, file, () => parseOutputs(one, { ...rendering, trimFromWorkDir: true }));
   }
   const command = element(root, 'command');
-  if (command) attempt(findings, file, () => templateIn(command, true));
+  if (command) attempt(findings, file, () => templateIn(command, rendering));
   for (const [name, parse] of [
     ['configfiles', parseConfigFiles],
     ['environment_variables', parseEnvironment],
   ] as const) {
     const parent = element(root, name);
     for (const child of elements(parent)) {
-      attempt(findings, file, () => parse({ ...(parent as XmlElement), children: [child] }, true));
+      attempt(findings, file, () => parse({ ...(parent as XmlElement), children: [child] }, rendering));
     }
   }
 }

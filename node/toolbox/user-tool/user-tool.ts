@@ -55,7 +55,11 @@ export function readUserTool(text: string, options: UserToolOptions): { head: To
   // Its text may be empty unless it says otherwise, and is then an empty text and not None: JavaScript has no None.
   const rules = { ...profile, emptyTextIsNone: false };
   const inputs = parseInputs(writer.inputs(file), { sanitize: true, check: options.check, rules });
-  const outputs = parseOutputs(writer.outputs(file), { check: options.check, trimFromWorkDir: rules.trimFromWorkDir });
+  const outputs = parseOutputs(writer.outputs(file), {
+    check: options.check,
+    python: rules.python,
+    trimFromWorkDir: rules.trimFromWorkDir,
+  });
   checkOutputs(file, source);
   const command = commandOf(file, source);
   checkNames(file, command);

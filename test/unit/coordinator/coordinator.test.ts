@@ -104,12 +104,14 @@ describe('a coordinator on loopback', () => {
   });
 
   it('gives no user to a node whose process is gone, and forgives one that comes back', async () => {
-    const peer = await join('Uppsala');
+    const { line } = await coordinator.invite({ name: 'Uppsala' });
+    const peer = await joinPeer(coordinator, { name: 'Uppsala', line });
+    stops.push(() => peer.host.stop());
     await serve(peer);
     await eventually(() => row(peer)?.presence === 'alive');
     await peer.host.stop();
     await eventually(() => row(peer)?.presence === 'unroutable');
-    const back = await joinPeer(coordinator, { name: 'again', key: peer.key });
+    const back = await joinPeer(coordinator, { name: 'Uppsala', line, key: peer.key });
     stops.push(() => back.host.stop());
     await serve(back, { boot: 2, bootNonce: 'ef'.repeat(8) });
     await eventually(() => row(peer)?.presence === 'alive' && row(peer)?.state === 'serving');

@@ -220,7 +220,7 @@ describe('actions of outputs', () => {
     'actions',
     ACTIONS,
     ['<option type="from_file">', '<filter type="metadata_value">', '<filter type="boolean">'],
-    (name) => parseActions(actionXml(name), true),
+    (name) => parseActions(actionXml(name), { check: true, python: 3 }),
   );
 });
 

@@ -154,6 +154,16 @@ describe('the tables of a store after a crash', () => {
     );
   });
 
+  it('may have no bit of the footer changed, which tells where everything else is', () => {
+    for (let at = table.length - 48; at < table.length; at++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const changed = Buffer.from(table);
+        changed[at] = (changed[at] as number) ^ (1 << bit);
+        expect(tableDamagedAt(changed)).toBeLessThanOrEqual(at);
+      }
+    }
+  });
+
   it('may not be cut, and what is no table at all is none', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: table.length - 1 }), (end) => {

@@ -311,6 +311,27 @@ describe('the command', () => {
   });
 });
 
+describe('the Python of templates', () => {
+  const halves = async (attributes: string) => {
+    const inside =
+      '<command>echo ${7 / 2}</command><outputs><data name="out" format="txt" label="${7 / 2}"/></outputs>';
+    const toolbox = await toolboxOf(folder.path, { 't.xml': wrapper(inside, attributes) });
+    const tool = toolbox.tool('t')!;
+    const [job] = toolbox.expand(tool, {}, fakeContext([])).jobs;
+    return [prepare(toolbox).commandLine, toolbox.plan(tool, job!, fakeContext([]))[0]?.label];
+  };
+
+  it.each([
+    ['', ['echo 3', '3']],
+    ['profile="19.01"', ['echo 3', '3']],
+    ['profile="19.05"', ['echo 3.5', '3.5']],
+    ['python_template_version="3.5"', ['echo 3.5', '3.5']],
+    ['profile="21.05" python_template_version="2.7"', ['echo 3', '3']],
+  ])('of <tool %s> is that of its time, or the one it names', async (attributes, said) => {
+    expect(await halves(attributes)).toEqual(said);
+  });
+});
+
 describe('environment_variables', () => {
   it('are rendered for the job', async () => {
     const toolbox = await toolboxOf(folder.path, {

@@ -54,8 +54,8 @@ echo '\${",".join($names)}' $far > '$out'`;
     const command = `#import re
 #import os.path
 #import json, math
-echo '\${re.sub("[^a-z]", "_", "a b")}' '\${os.path.basename("/x/y.txt")}' \${math.floor(2.7)} > '$out'`;
-    expect(await out({ command })).toBe('a_b y.txt 2\n');
+echo '\${re.sub("[^a-z]", "_", "a b")}' '\${os.path.basename("/x/y.txt")}' \${math.sqrt(2.25)} > '$out'`;
+    expect(await out({ command })).toBe('a_b y.txt 1.5\n');
     const [problem] = await problemsOf({ command: '\n#import subprocess\nx' });
     expect(problem).toMatchObject({ line: 4, message: expect.stringContaining('subprocess') });
   });
