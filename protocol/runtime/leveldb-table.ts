@@ -199,7 +199,10 @@ class Reader {
     for (let scale = 1; scale < 2 ** 63; scale *= 128) {
       const byte = this.byte();
       number += (byte & 0x7f) * scale;
-      if (byte < 0x80) return number;
+      if (byte >= 0x80) continue;
+      // LevelDB writes no more bytes than it needs: this one was changed.
+      if (byte === 0 && scale > 1) throw new Unreadable(this.origin);
+      return number;
     }
     throw new Unreadable(this.origin);
   }
