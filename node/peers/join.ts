@@ -143,15 +143,15 @@ export async function joinNetwork(
 
 /**
  * Why no member lets this node in, asked in the lobby by a host of its own; what was learnt is in the member list then.
- * Nothing, when the coordinator knows of no reason or cannot be asked.
+ * False: the coordinator could not be asked.
  */
 export async function askStanding(
   deps: { key: NodeKey; members: MemberList; clock: Clock; log: Logger },
   record: Pick<NetworkRecord, 'network' | 'coordinator' | 'lobby'>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { key, members, clock, log } = deps;
-  if (record.lobby === undefined) return;
+  if (record.lobby === undefined) return true;
   const limit = deadline(LIMITS.join.deadlineMs, signal);
   const gate = onlyGate(record.coordinator);
   const host = await createLibp2pHost(
@@ -163,8 +163,10 @@ export async function askStanding(
     await host.connect(record.coordinator, record.lobby, limit);
     const { revocation } = await call(host, record.coordinator, standingCall, { network: record.network }, limit);
     if (revocation !== null) await members.merge([revocation]);
+    return true;
   } catch (error) {
     log.debug({ err: error }, 'the lobby did not say why this node is refused');
+    return false;
   } finally {
     await host.stop();
   }

@@ -75,8 +75,8 @@ export interface RegistrationDeps {
   onReachable: (url: Reachability) => void;
   /** This data folder is a copy of another one: two processes must not go on under one key. */
   onClone: (refusal: DomainError) => void;
-  /** Asks, where everybody may, whether this node was revoked; what is learnt is in `members` then. */
-  askStanding?: (signal: AbortSignal) => Promise<void>;
+  /** Asks, where everybody may, whether this node was revoked; what is learnt is in `members` then. False: no answer came. */
+  askStanding?: (signal: AbortSignal) => Promise<boolean>;
   /** Carried out before it is confirmed; a thrown code is reported back. */
   onCommand: (command: Command) => Promise<void>;
 }
@@ -88,7 +88,7 @@ const CLONE_REFUSALS = new Set(['register/old-boot', 'register/second-boot', 're
 const NEWS_MS = 100;
 /** A refusal is tried again, but not in a hurry. */
 const REFUSED_PAUSE_MS = 10_000;
-/** Of tries that were refused: at the first one, and again after so many. */
+/** Of tries that were refused in a row: at the first one, until an answer comes, and again after so many. */
 const ASK_STANDING_EVERY = 30;
 
 export class Registration implements Part {
@@ -108,6 +108,8 @@ export class Registration implements Part {
   private heardMonotonic = 0;
   private problem: DomainError | undefined;
   private tellSoon: (() => void) | undefined;
+  private refusals = 0;
+  private isStandingKnown = false;
 
   constructor(
     private readonly deps: RegistrationDeps,
@@ -175,12 +177,13 @@ export class Registration implements Part {
       try {
         await this.once(signal, () => {
           failures = 0;
+          this.refusals = 0;
         });
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
         if (!this.isWelcome) this.deps.onAway();
-        if (isDomainError(error, 'host/refused')) this.problem = await this.whyRefused(error, failures, signal);
+        if (isDomainError(error, 'host/refused')) this.problem = await this.whyRefused(error, signal);
         const reason = describeError(this.problem ?? error);
         this.deps.log.warn({ reason, failures }, 'not registered with the coordinator');
       }
@@ -274,14 +277,13 @@ export class Registration implements Part {
   }
 
   /** Not even a word is taken: the lobby knows why. Once may be a member list that is a moment behind. */
-  private async whyRefused(
-    error: DomainError,
-    failures: number,
-    signal: AbortSignal,
-  ): Promise<DomainError | undefined> {
-    if (this.ownRevocation() === undefined && failures % ASK_STANDING_EVERY === 1)
-      await this.deps.askStanding?.(signal);
-    return this.ownRevocation() ?? (failures > 1 ? error : undefined);
+  private async whyRefused(error: DomainError, signal: AbortSignal): Promise<DomainError | undefined> {
+    this.refusals += 1;
+    if (this.refusals % ASK_STANDING_EVERY === 1) this.isStandingKnown = false;
+    if (this.ownRevocation() === undefined && !this.isStandingKnown) {
+      this.isStandingKnown = (await this.deps.askStanding?.(signal)) ?? true;
+    }
+    return this.ownRevocation() ?? (this.refusals > 1 ? error : undefined);
   }
 
   private ownRevocation(): DomainError | undefined {

@@ -85,7 +85,7 @@ describe('on the command line', () => {
     [['config', 'show', '--set', 'jobs.slots=many'], /Option "jobs\.slots" in the command line: .*number/],
     [['config', 'show', '--set', 'listen=8080'], /Option "listen" in the command line: must be HOST:PORT/],
     [['config', 'show', '--config', 'nowhere.yml'], /The configuration file nowhere\.yml cannot be read/],
-    [['drain', '--accept-copies', 'few'], /"few" is not a positive whole number/],
+    [['drain', '--accept-copies', 'few'], /'few' is invalid. It must be a whole number above 0/],
     [['start', '--data', 'nothing-here'], /There is no node in .*nothing-here yet\. Run `galaxy-node init` first/],
     [['stop', '--data', 'nothing-here'], /No process runs on .*nothing-here/],
     [['init', '--data', 'good'], /good already holds a node/],

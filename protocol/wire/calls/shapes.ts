@@ -21,6 +21,8 @@ export const publicUrl = z
   .url({ protocol: /^https?$/ })
   .max(512)
   .refine((text) => {
+    // Also asked of what is no address at all: in a union every form is tried to its end.
+    if (!URL.canParse(text)) return false;
     const url = new URL(text);
     return url.username === '' && url.password === '' && url.search === '' && url.hash === '';
   }, 'must be a plain address without credentials, query or fragment');

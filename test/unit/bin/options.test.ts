@@ -48,10 +48,18 @@ describe('--set', () => {
 });
 
 describe('a public URL', () => {
-  it.each(['https://galaxy.example.org/?a=b', 'https://ada@galaxy.example.org', 'https://galaxy.example.org/#x'])(
-    '%s is refused at once, because the coordinator would never take it',
-    (text) => {
-      expect(() => readOptions(NODE, flags([`publicUrl=${text}`], {}))).toThrow(/publicUrl/);
-    },
-  );
+  it('may be the address that is listened on', () => {
+    expect(readOptions(NODE, flags(['publicUrl=listen'], {})).options.publicUrl).toBe('listen');
+    expect(readOptions(NODE, flags(['publicUrl=null'], {})).options.publicUrl).toBeNull();
+  });
+
+  it.each([
+    'galaxy',
+    'ftp://galaxy.example.org',
+    'https://galaxy.example.org/?a=b',
+    'https://ada@galaxy.example.org',
+    'https://galaxy.example.org/#x',
+  ])('%s is refused at once, because the coordinator would never take it', (text) => {
+    expect(() => readOptions(NODE, flags([`publicUrl=${text}`], {}))).toThrow(/publicUrl/);
+  });
 });

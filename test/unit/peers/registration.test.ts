@@ -270,6 +270,7 @@ describe('registering', () => {
       askStanding: async () => {
         asked += 1;
         if (said !== undefined) await members.merge([said]);
+        return true;
       },
     });
     await registration.start();
@@ -280,6 +281,35 @@ describe('registering', () => {
     await driveUntil(clock, () => registration.refusal?.code === 'registration/revoked');
     expect(asked).toBe(2);
     expect(registration.refusal?.message).toBe('This node was revoked from the network: left.');
+  });
+
+  it('asks the lobby although it first lost the coordinator otherwise, and again until an answer comes', async () => {
+    let tries = 0;
+    let asked = 0;
+    const network = new MemoryNetwork();
+    const shut: RegistrationDeps['host'] = {
+      ...network.host(key.peerId),
+      peerId: key.peerId,
+      isConnected: () => false,
+      connect: async (peer) => {
+        tries += 1;
+        throw tries < 3 ? new Error('the line broke') : hostErrors('refused', { peer });
+      },
+    };
+    const members = await papers.list();
+    const { clock, registration } = await world({
+      host: shut,
+      members,
+      askStanding: async () => {
+        asked += 1;
+        if (asked < 3) return false;
+        await members.merge([papers.revocation(key, clock.now())]);
+        return true;
+      },
+    });
+    await registration.start();
+    await driveUntil(clock, () => registration.refusal?.code === 'registration/revoked');
+    expect([tries, asked]).toEqual([5, 3]);
   });
 
   it('knows that it was revoked in the middle of everything', async () => {
