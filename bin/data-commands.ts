@@ -55,7 +55,7 @@ Example:
       runCommand(async () => {
         const folder = tablesFolder(optionsOf(flags).folder);
         const row = columnsOf(flags.column);
-        const { addDataTableRow } = await import('../node/toolbox/data-table-row.js');
+        const { addDataTableRow } = await import('../node/toolbox/data-tables/data-table-row.js');
         const added = await addDataTableRow(folder, table, row);
         const path = row.path;
         const isMissing = path?.startsWith('/') === true && !existsSync(path);
@@ -74,7 +74,7 @@ Example:
     .action((table: string | undefined, flags: CommonFlags) =>
       runCommand(async () => {
         const folder = tablesFolder(optionsOf(flags).folder);
-        const { listTable, listTables } = await import('../node/toolbox/data-table-list.js');
+        const { listTable, listTables } = await import('../node/toolbox/data-tables/data-table-list.js');
         if (table !== undefined) {
           const listed = listTable(folder, table);
           printResult(flags, listed, () => [...rowsText(listed), ...problemsText(listed.problems)]);

@@ -16,7 +16,7 @@ import type { Uploads } from '../datasets/uploads.js';
 import type { Histories } from '../histories/histories.js';
 import type { JobService } from '../jobs/job.js';
 import type { NodeOptions } from '../options.js';
-import type { DataTables } from '../toolbox/data-tables.js';
+import type { DataTables } from '../toolbox/data-tables/data-tables.js';
 import type { Toolbox } from '../toolbox/tool.js';
 import type { UserTools } from '../toolbox/user-tool/user-tools.js';
 

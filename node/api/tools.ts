@@ -7,7 +7,7 @@ import { toolContext } from '../datasets/tool-context.js';
 import { planToolRun } from '../datasets/tool-run.js';
 import type { SubmittedJob } from '../jobs/job.js';
 import type { Tool } from '../toolbox/tool.js';
-import { isYaml } from '../toolbox/wrapper-file.js';
+import { isYaml } from '../toolbox/wrapper/wrapper-file.js';
 import { requireAccount } from './auth.js';
 import type { ApiDeps, Routes } from './context.js';
 import { apiErrors } from './errors.js';

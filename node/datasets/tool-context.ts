@@ -4,7 +4,7 @@ import type { AccountView, CollectionRecord, DatasetRecord } from '../../protoco
 import { contentOf, hidOf } from '../../protocol/account/records.js';
 import type { BlobStore } from '../../protocol/blobs/blob.js';
 import { isDomainError } from '../../protocol/runtime/errors.js';
-import type { DataTables } from '../toolbox/data-tables.js';
+import type { DataTables } from '../toolbox/data-tables/data-tables.js';
 import type { ToolCollection, ToolContext, ToolDataset, ToolElement } from '../toolbox/tool.js';
 import { findPlace, NESTING_MAX, type Place, placesIn, populationOf } from './places.js';
 

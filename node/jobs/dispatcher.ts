@@ -16,7 +16,7 @@ import { describeError, isDomainError } from '../../protocol/runtime/errors.js';
 import type { Background } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Store } from '../../protocol/runtime/store.js';
-import type { DataTables } from '../toolbox/data-tables.js';
+import type { DataTables } from '../toolbox/data-tables/data-tables.js';
 import type { Toolbox } from '../toolbox/tool.js';
 import type { Outbox } from './outbox.js';
 import { fromRun, withoutRun } from './outcome.js';

@@ -13,7 +13,7 @@ import { describeError } from '../../protocol/runtime/errors.js';
 import { Background, type Part } from '../../protocol/runtime/lifecycle.js';
 import type { Logger } from '../../protocol/runtime/logger.js';
 import type { Store } from '../../protocol/runtime/store.js';
-import type { DataTables } from '../toolbox/data-tables.js';
+import type { DataTables } from '../toolbox/data-tables/data-tables.js';
 import type { Tool, Toolbox } from '../toolbox/tool.js';
 import { ownTool } from '../toolbox/user-tool/user-tools.js';
 import { AcrossHomes, withElsewhereNamed } from './across-homes.js';

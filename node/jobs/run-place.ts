@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import { toolErrors } from '../toolbox/errors.js';
-import type { RequirementResolver } from '../toolbox/requirements.js';
+import type { RequirementResolver } from '../toolbox/requirements/requirements.js';
 import type { PreparedCommand, Tool } from '../toolbox/tool.js';
 import type { RunPlace } from './run-spec.js';
 

@@ -8,7 +8,7 @@
  */
 import { z } from 'zod';
 import type { JsonObject } from '../../protocol/log/entry.js';
-import type { Engine } from '../toolbox/requirement-engine.js';
+import type { Engine } from '../toolbox/requirements/requirement-engine.js';
 import type { DiscoverRule, PreparedCommand } from '../toolbox/tool.js';
 
 export interface RunOutput {

@@ -3,8 +3,8 @@
  * its name; its answer is undefined, or a sentence for the author. What needs a library that is not here (HDF5, images)
  * is named, and the test is not run.
  */
-import type { Assertion } from '../toolbox/test-case.js';
-import { flag } from '../toolbox/wrapper-xml.js';
+import type { Assertion } from '../toolbox/wrapper/test-case.js';
+import { flag } from '../toolbox/wrapper/wrapper-xml.js';
 import { archiveMembers } from './archive.js';
 import { BoundsFault, checkBounds, negated } from './bounds.js';
 import { escaped, Pattern, PatternFault } from './pattern.js';

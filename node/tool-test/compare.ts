@@ -3,7 +3,7 @@
  * undefined, or a sentence for the author with a few lines to look at.
  */
 import { createHash, getHashes } from 'node:crypto';
-import type { TestExpectation } from '../toolbox/test-case.js';
+import type { TestExpectation } from '../toolbox/wrapper/test-case.js';
 import { diffLines } from './line-diff.js';
 import { Pattern, PatternFault } from './pattern.js';
 import { ContentFault, type ProducedFile } from './produced.js';

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { counted } from '../../protocol/runtime/amounts.js';
 import { type Finding, lintFile } from '../toolbox/lint/lint.js';
-import { wrapperFiles } from '../toolbox/tool-folder.js';
+import { wrapperFiles } from '../toolbox/wrapper/tool-folder.js';
 
 export interface LintReport {
   counts: { files: number; errors: number; warnings: number; infos: number };

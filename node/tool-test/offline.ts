@@ -6,10 +6,10 @@ import type { Logger } from '../../protocol/runtime/logger.js';
 import { createDatatypes } from '../datasets/datatype-registry.js';
 import { jobPath } from '../jobs/job-path.js';
 import type { NodeOptions } from '../options.js';
-import { installTools, placeInSection } from '../toolbox/install.js';
-import { RequirementResolver } from '../toolbox/requirements.js';
+import { RequirementResolver } from '../toolbox/requirements/requirements.js';
 import type { Toolbox } from '../toolbox/tool.js';
 import { createToolbox } from '../toolbox/toolbox.js';
+import { installTools, placeInSection } from '../toolbox/wrapper/install.js';
 
 export interface OfflineToolbox {
   toolbox: Toolbox;

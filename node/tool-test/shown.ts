@@ -1,6 +1,6 @@
 /** Tools as `galaxy-node tool list` and `show` print them. */
 import type { LoadedParameter, LoadedTool } from '../toolbox/loaded.js';
-import type { Resolution } from '../toolbox/requirements.js';
+import type { Resolution } from '../toolbox/requirements/requirements.js';
 import type { Tool, ToolProblem } from '../toolbox/tool.js';
 import type { OfflineToolbox } from './offline.js';
 

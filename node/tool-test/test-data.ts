@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { importBoundary } from '../toolbox/sources.js';
+import { importBoundary } from '../toolbox/wrapper/sources.js';
 
 const NAMES = ['test-data', 'test_data'];
 const FILES_MAX = 10_000;

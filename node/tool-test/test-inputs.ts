@@ -6,7 +6,7 @@
  */
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import type { LoadedParameter } from '../toolbox/loaded.js';
-import type { TestCollection, TestInput } from '../toolbox/test-case.js';
+import type { TestCollection, TestInput } from '../toolbox/wrapper/test-case.js';
 
 /** A dataset that must be there before the tool runs. */
 export interface WantedFile {

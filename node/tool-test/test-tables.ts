@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { importBoundary } from '../toolbox/sources.js';
+import { importBoundary } from '../toolbox/wrapper/sources.js';
 
 const NAME = 'tool_data_table_conf.xml.test';
 const HERE = /\$\{__HERE__\}/g;

@@ -1,7 +1,7 @@
 /** Whether one file that came out is what a test says: its datatype, sums, content, assertions, metadata. */
 import { join } from 'node:path';
 import type { JsonValue } from '../../protocol/log/entry.js';
-import type { TestExpectation } from '../toolbox/test-case.js';
+import type { TestExpectation } from '../toolbox/wrapper/test-case.js';
 import { checkAssertions } from './assertions.js';
 import { checkSums, compareFiles } from './compare.js';
 import { ContentFault, ProducedFile } from './produced.js';

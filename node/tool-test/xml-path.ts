@@ -3,8 +3,8 @@
  * `*`, `..`, `[@x]`, `[@x='1']`, `[b]`, `[b='text']`, `[.='text']`, `[2]`, `[last()]`, `{namespace}b`).
  */
 
-import { elements, isElement, type XmlElement } from '../toolbox/wrapper-xml.js';
-import { readXml, XmlFault } from '../toolbox/xml-reader.js';
+import { elements, isElement, type XmlElement } from '../toolbox/wrapper/wrapper-xml.js';
+import { readXml, XmlFault } from '../toolbox/wrapper/xml-reader.js';
 
 export class XmlTestFault extends Error {}
 

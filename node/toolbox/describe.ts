@@ -1,7 +1,7 @@
 /** GET /api/tools/{id}: a tool in Galaxy's words. */
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import type { LoadedOutput, LoadedTool } from './loaded.js';
-import { type ModelDeps, ParameterModels } from './parameter-model.js';
+import { type ModelDeps, ParameterModels } from './parameters/parameter-model.js';
 
 export function describeTool(
   tool: LoadedTool,

@@ -3,17 +3,17 @@
  * failure rules). Never changed once made. Its head is in memory for every tool, its body for those in use.
  */
 import type { CompiledExpression, Template } from './cheetah/template.js';
-import type { ValidateDataset } from './dataset-validator.js';
 import type { Spot } from './errors.js';
-import type { DynamicOptions } from './options-xml.js';
-import type { OutputAction } from './output-actions.js';
-import type { ProfileRules } from './profile.js';
-import type { Container, Resources } from './requirement-xml.js';
-import type { Sanitize } from './sanitizer.js';
-import type { ToolTest } from './test-case.js';
+import type { OutputAction } from './outputs/output-actions.js';
+import type { ValidateDataset } from './parameters/dataset-validator.js';
+import type { DynamicOptions } from './parameters/options-xml.js';
+import type { Sanitize } from './parameters/sanitizer.js';
+import type { Validate } from './parameters/validator.js';
+import type { Container, Resources } from './requirements/requirement-xml.js';
 import type { DiscoverRule, FailureRule, Tool, ToolOutput, ToolParameter } from './tool.js';
 import type { UserCommand } from './user-tool/user-tool.js';
-import type { Validate } from './validator.js';
+import type { ProfileRules } from './wrapper/profile.js';
+import type { ToolTest } from './wrapper/test-case.js';
 
 export interface LoadedParameter extends ToolParameter {
   spot: Spot;

@@ -7,7 +7,7 @@
 import type { Content } from '../../protocol/account/entries.js';
 import type { DatasetRecord } from '../../protocol/account/records.js';
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
-import type { DataTables } from './data-tables.js';
+import type { DataTables } from './data-tables/data-tables.js';
 
 export interface ToolProblem {
   file: string;

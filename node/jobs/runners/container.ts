@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { toolErrors } from '../../toolbox/errors.js';
-import { keepsImages } from '../../toolbox/requirement-engine.js';
+import { keepsImages } from '../../toolbox/requirements/requirement-engine.js';
 import type { ContainerPlace } from '../run-spec.js';
 import { type Enclosure, marker, mounts } from './enclosed.js';
 

@@ -4,7 +4,7 @@
  */
 import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { keepsImages } from '../../toolbox/requirement-engine.js';
+import { keepsImages } from '../../toolbox/requirements/requirement-engine.js';
 import type { RunPlace, RunSpec, RunWork } from '../run-spec.js';
 import { runPaths } from '../run-spec.js';
 import { containerCommand } from './container.js';

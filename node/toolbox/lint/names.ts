@@ -1,6 +1,6 @@
 /** Names: parameters that are used and not there, twice there, outputs without one, texts that a shell would read. */
-import { nearMiss } from '../near-miss.js';
-import { element, elements, flag, spotOfLine, textOf, type XmlElement } from '../wrapper-xml.js';
+import { nearMiss } from '../wrapper/near-miss.js';
+import { element, elements, flag, spotOfLine, textOf, type XmlElement } from '../wrapper/wrapper-xml.js';
 import type { Findings } from './finding.js';
 
 /** What every template has. */

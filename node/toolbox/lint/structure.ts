@@ -1,7 +1,7 @@
 /** Elements and attributes that no wrapper has, and those that each should have. */
-import { nearMiss } from '../near-miss.js';
-import { compareProfiles, NEWEST_PROFILE, OLDEST_PROFILE, PROFILE_CHANGES } from '../profile.js';
-import { element, elements, isElement, textOf, type XmlElement } from '../wrapper-xml.js';
+import { nearMiss } from '../wrapper/near-miss.js';
+import { compareProfiles, NEWEST_PROFILE, OLDEST_PROFILE, PROFILE_CHANGES } from '../wrapper/profile.js';
+import { element, elements, isElement, textOf, type XmlElement } from '../wrapper/wrapper-xml.js';
 import type { Findings } from './finding.js';
 import { ASSERTIONS, KINDS } from './schema.js';
 

@@ -3,7 +3,7 @@
  * looks like and what is planned is decided in one place for both formats.
  */
 import { malformed } from '../errors.js';
-import type { XmlElement } from '../wrapper-xml.js';
+import type { XmlElement } from '../wrapper/wrapper-xml.js';
 import type { UserInput, UserOutput, UserToolFile } from './schema.js';
 import type { Path, YamlSource } from './yaml-source.js';
 

@@ -3,10 +3,10 @@
  * collection has its elements (a list in order, a pair by name), groups are objects, repeats lists.
  */
 import type { JsonObject, JsonValue } from '../../../protocol/log/entry.js';
-import { isObject, readReferences } from '../data-reference.js';
 import type { LoadedParameter } from '../loaded.js';
-import { collectionOf } from '../map-over.js';
-import { extensionOf } from '../template-values.js';
+import { isObject, readReferences } from '../parameters/data-reference.js';
+import { collectionOf } from '../parameters/map-over.js';
+import { extensionOf } from '../rendering/template-values.js';
 import type { ExpandedJob, ToolContext, ToolDataset, ToolElement } from '../tool.js';
 
 export interface InputsOptions {

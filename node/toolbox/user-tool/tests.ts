@@ -4,9 +4,9 @@
  */
 import { printable } from '../../../protocol/runtime/errors.js';
 import type { LoadedParameter } from '../loaded.js';
-import type { ToolTest } from '../test-case.js';
-import { parseTests } from '../test-xml.js';
-import type { XmlElement } from '../wrapper-xml.js';
+import type { ToolTest } from '../wrapper/test-case.js';
+import { parseTests } from '../wrapper/test-xml.js';
+import type { XmlElement } from '../wrapper/wrapper-xml.js';
 import { ElementWriter } from './elements.js';
 import type { Path, YamlSource } from './yaml-source.js';
 

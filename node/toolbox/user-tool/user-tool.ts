@@ -3,15 +3,15 @@
  * know one kind of tool. Only its command is another one: text with JavaScript in it instead of a template.
  */
 import { check } from '../../../protocol/runtime/schema-words.js';
-import { parseCitations, parseXrefs } from '../about-xml.js';
 import { malformed, unsupported } from '../errors.js';
-import { failureRules } from '../failure-rules.js';
 import type { Note, ToolBody, ToolHead } from '../loaded.js';
-import { parseOutputs } from '../output-xml.js';
-import { parseInputs } from '../parameter-xml.js';
-import { profileOf } from '../profile.js';
-import type { Container } from '../requirement-xml.js';
-import type { ToolTest } from '../test-case.js';
+import { parseOutputs } from '../outputs/output-xml.js';
+import { parseInputs } from '../parameters/parameter-xml.js';
+import type { Container } from '../requirements/requirement-xml.js';
+import { parseCitations, parseXrefs } from '../wrapper/about-xml.js';
+import { failureRules } from '../wrapper/failure-rules.js';
+import { profileOf } from '../wrapper/profile.js';
+import type { ToolTest } from '../wrapper/test-case.js';
 import { ElementWriter } from './elements.js';
 import { inputNames, type Part, parseExpressions } from './expression.js';
 import { type UserToolFile, userToolSchema } from './schema.js';

@@ -4,8 +4,8 @@
  */
 import { createDatatypes } from '../../../node/datasets/datatype-registry.js';
 import type { Value } from '../../../node/toolbox/cheetah/values.js';
-import { prepareCommand } from '../../../node/toolbox/command.js';
 import type { LoadedTool } from '../../../node/toolbox/loaded.js';
+import { prepareCommand } from '../../../node/toolbox/rendering/command.js';
 import type {
   ExpandedJob,
   Tool,

@@ -25,7 +25,7 @@ import type {
 } from '../../../node/jobs/job.js';
 import { type Identity, planImplicit, planSubmission } from '../../../node/jobs/submission.js';
 import { NODE_OPTIONS, type NodeOptions } from '../../../node/options.js';
-import { createDataTables } from '../../../node/toolbox/data-tables.js';
+import { createDataTables } from '../../../node/toolbox/data-tables/data-tables.js';
 import type { Expansion, Tool, Toolbox } from '../../../node/toolbox/tool.js';
 import { UserTools } from '../../../node/toolbox/user-tool/user-tools.js';
 import { hidOf } from '../../../protocol/account/records.js';

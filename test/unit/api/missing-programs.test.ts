@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createDatatypes } from '../../../node/datasets/datatype-registry.js';
-import { RequirementResolver } from '../../../node/toolbox/requirements.js';
+import { RequirementResolver } from '../../../node/toolbox/requirements/requirements.js';
 import { createToolbox } from '../../../node/toolbox/toolbox.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { closeTestApis, openTestApi } from './data-api.js';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatatypes } from '../../../node/datasets/datatype-registry.js';
 import type { Toolbox } from '../../../node/toolbox/tool.js';
 import { createToolbox } from '../../../node/toolbox/toolbox.js';
-import { elements, parseXml, textOf, type XmlElement } from '../../../node/toolbox/wrapper-xml.js';
+import { elements, parseXml, textOf, type XmlElement } from '../../../node/toolbox/wrapper/wrapper-xml.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';
 import { COUNTS, FEATURES, type Feature, LEFT_OUT, WITHIN } from '../../bench/tools/counts.js';
 import { generate, share, writeGenerated } from '../../bench/tools/generate.js';

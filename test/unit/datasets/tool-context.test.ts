@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toolContext } from '../../../node/datasets/tool-context.js';
-import { createDataTables } from '../../../node/toolbox/data-tables.js';
+import { createDataTables } from '../../../node/toolbox/data-tables/data-tables.js';
 import type { AccountView, CollectionRecord, DatasetRecord } from '../../../protocol/account/records.js';
 import { blobErrors } from '../../../protocol/blobs/errors.js';
 

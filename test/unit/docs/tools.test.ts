@@ -4,20 +4,20 @@
  */
 import { describe, expect, it } from 'vitest';
 import { assertionNames } from '../../../node/tool-test/assertions.js';
-import { createDataTables } from '../../../node/toolbox/data-tables.js';
-import { parseDiscover } from '../../../node/toolbox/discover-xml.js';
-import { parseFilter } from '../../../node/toolbox/option-filters.js';
-import { dynamicOptionsOf } from '../../../node/toolbox/options-xml.js';
-import { parseActions } from '../../../node/toolbox/output-actions.js';
-import { parseOutputs } from '../../../node/toolbox/output-xml.js';
-import { parseInputs } from '../../../node/toolbox/parameter-xml.js';
-import { NEWEST_PROFILE, OLDEST_PROFILE, PROFILE_CHANGES } from '../../../node/toolbox/profile.js';
-import { parseRequirements } from '../../../node/toolbox/requirement-xml.js';
-import { COMPARES } from '../../../node/toolbox/test-case.js';
+import { createDataTables } from '../../../node/toolbox/data-tables/data-tables.js';
+import { parseDiscover } from '../../../node/toolbox/outputs/discover-xml.js';
+import { parseActions } from '../../../node/toolbox/outputs/output-actions.js';
+import { parseOutputs } from '../../../node/toolbox/outputs/output-xml.js';
+import { parseFilter } from '../../../node/toolbox/parameters/option-filters.js';
+import { dynamicOptionsOf } from '../../../node/toolbox/parameters/options-xml.js';
+import { parseInputs } from '../../../node/toolbox/parameters/parameter-xml.js';
+import { parseValidator } from '../../../node/toolbox/parameters/validator.js';
+import { parseRequirements } from '../../../node/toolbox/requirements/requirement-xml.js';
 import type { ToolParameter } from '../../../node/toolbox/tool.js';
-import { parseValidator } from '../../../node/toolbox/validator.js';
-import { readTool } from '../../../node/toolbox/wrapper.js';
-import { parseXml, type XmlElement } from '../../../node/toolbox/wrapper-xml.js';
+import { NEWEST_PROFILE, OLDEST_PROFILE, PROFILE_CHANGES } from '../../../node/toolbox/wrapper/profile.js';
+import { COMPARES } from '../../../node/toolbox/wrapper/test-case.js';
+import { readTool } from '../../../node/toolbox/wrapper/wrapper.js';
+import { parseXml, type XmlElement } from '../../../node/toolbox/wrapper/wrapper-xml.js';
 import { isDomainError } from '../../../protocol/runtime/errors.js';
 import { cell, expectSection, table } from './markdown.js';
 

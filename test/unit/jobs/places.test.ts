@@ -11,7 +11,7 @@ import {
   type ContainerChoice,
   type RequirementOptions,
   RequirementResolver,
-} from '../../../node/toolbox/requirements.js';
+} from '../../../node/toolbox/requirements/requirements.js';
 import { createToolbox } from '../../../node/toolbox/toolbox.js';
 import { sleep, systemClock } from '../../../protocol/runtime/clock.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';

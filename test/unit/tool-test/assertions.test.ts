@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { assertionNames, checkAssertions } from '../../../node/tool-test/assertions.js';
 import { ProducedFile } from '../../../node/tool-test/produced.js';
-import type { Assertion } from '../../../node/toolbox/test-case.js';
+import type { Assertion } from '../../../node/toolbox/wrapper/test-case.js';
 import { tarOf, zipOf } from './archives.js';
 
 const spot = { file: 't.xml', line: 1 };

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TestData } from '../../../node/tool-test/test-data.js';
 import { placeTestTables, testTableFiles } from '../../../node/tool-test/test-tables.js';
-import { createDataTables } from '../../../node/toolbox/data-tables.js';
+import { createDataTables } from '../../../node/toolbox/data-tables/data-tables.js';
 
 let root: string;
 

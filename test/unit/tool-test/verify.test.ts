@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TestData } from '../../../node/tool-test/test-data.js';
 import { type ProducedDataset, verifyDataset } from '../../../node/tool-test/verify.js';
-import type { TestExpectation } from '../../../node/toolbox/test-case.js';
-import { parseTests } from '../../../node/toolbox/test-xml.js';
-import { parseXml } from '../../../node/toolbox/wrapper-xml.js';
+import type { TestExpectation } from '../../../node/toolbox/wrapper/test-case.js';
+import { parseTests } from '../../../node/toolbox/wrapper/test-xml.js';
+import { parseXml } from '../../../node/toolbox/wrapper/wrapper-xml.js';
 
 let root: string;
 

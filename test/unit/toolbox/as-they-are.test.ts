@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDataTables } from '../../../node/toolbox/data-tables.js';
+import { createDataTables } from '../../../node/toolbox/data-tables/data-tables.js';
 import type { ToolContext } from '../../../node/toolbox/tool.js';
 import type { JsonObject } from '../../../protocol/log/entry.js';
 import { fakeContext, id } from './fake-context.js';

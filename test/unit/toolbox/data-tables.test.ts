@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { listTable, listTables } from '../../../node/toolbox/data-table-list.js';
-import { addDataTableRow } from '../../../node/toolbox/data-table-row.js';
-import { createDataTables } from '../../../node/toolbox/data-tables.js';
+import { listTable, listTables } from '../../../node/toolbox/data-tables/data-table-list.js';
+import { addDataTableRow } from '../../../node/toolbox/data-tables/data-table-row.js';
+import { createDataTables } from '../../../node/toolbox/data-tables/data-tables.js';
 
 let folder: string;
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { helpHtml } from '../../../node/toolbox/help.js';
+import { helpHtml } from '../../../node/toolbox/help/help.js';
 import type { Toolbox } from '../../../node/toolbox/tool.js';
 import type { JsonObject } from '../../../protocol/log/entry.js';
 import { fakeContext, HISTORY, id } from './fake-context.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { helpHtml } from '../../../node/toolbox/help.js';
+import { helpHtml } from '../../../node/toolbox/help/help.js';
 
 const rst = (text: string) => helpHtml(text, 'restructuredtext');
 

@@ -13,7 +13,7 @@ import { discover } from '../../../node/jobs/discover.js';
 import { readProvided } from '../../../node/jobs/provided-metadata.js';
 import { runPaths } from '../../../node/jobs/run-spec.js';
 import type { DiscoverRule } from '../../../node/toolbox/tool.js';
-import { parseXml } from '../../../node/toolbox/wrapper-xml.js';
+import { parseXml } from '../../../node/toolbox/wrapper/wrapper-xml.js';
 import type { JsonObject } from '../../../protocol/log/entry.js';
 import {
   contextOf,

@@ -1,9 +1,9 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { importBoundary, SourceLibrary } from '../../../node/toolbox/sources.js';
-import { expandWrapper } from '../../../node/toolbox/wrapper-file.js';
-import { element, elements, isElement, textOf, type XmlElement } from '../../../node/toolbox/wrapper-xml.js';
+import { importBoundary, SourceLibrary } from '../../../node/toolbox/wrapper/sources.js';
+import { expandWrapper } from '../../../node/toolbox/wrapper/wrapper-file.js';
+import { element, elements, isElement, textOf, type XmlElement } from '../../../node/toolbox/wrapper/wrapper-xml.js';
 import { temporaryFolder } from './run-tool.js';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -165,7 +165,7 @@ describe('tokens', () => {
   it('of several lines keep the lines of their file for whoever asks', async () => {
     await put({ 'm.xml': '<macros>\n<token name="@T@"><![CDATA[\n  two\n  three\n]]></token>\n</macros>' });
     const { root } = await expanded('<import>m.xml</import>', '<command>a\n@T@b\nc</command>');
-    const { spotOfLine } = await import('../../../node/toolbox/wrapper-xml.js');
+    const { spotOfLine } = await import('../../../node/toolbox/wrapper/wrapper-xml.js');
     const command = element(root, 'command') as XmlElement;
     expect(textOf(command)).toBe('a\n\n  two\n  three\nb\nc');
     const places = [0, 1, 2, 3, 4, 5]

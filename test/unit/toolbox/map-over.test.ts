@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LoadedParameter } from '../../../node/toolbox/loaded.js';
-import { type Axis, axisOf, combine, JOBS_MAX } from '../../../node/toolbox/map-over.js';
+import { type Axis, axisOf, combine, JOBS_MAX } from '../../../node/toolbox/parameters/map-over.js';
 import type { ToolCollection, ToolContext, ToolElement } from '../../../node/toolbox/tool.js';
 import { fakeContext, fakeDataset, id } from './fake-context.js';
 

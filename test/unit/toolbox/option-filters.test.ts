@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type FilterWorld, type OptionColumns, parseFilter } from '../../../node/toolbox/option-filters.js';
-import { parseXml } from '../../../node/toolbox/wrapper-xml.js';
+import { type FilterWorld, type OptionColumns, parseFilter } from '../../../node/toolbox/parameters/option-filters.js';
+import { parseXml } from '../../../node/toolbox/wrapper/wrapper-xml.js';
 
 const columns: OptionColumns = {
   place: (name) => ({ value: 0, name: 1, dbkey: 2 })[name] ?? (/^\d+$/.test(name) ? Number(name) : undefined),

@@ -6,7 +6,7 @@ import {
   PROFILE_CHANGES,
   type ProfileRules,
   profileOf,
-} from '../../../node/toolbox/profile.js';
+} from '../../../node/toolbox/wrapper/profile.js';
 
 const SPOT = { file: '/t.xml', line: 7 };
 const rules = (profile?: string, python?: string) => profileOf(profile, python, SPOT);

@@ -2,14 +2,14 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { engineEnvironment } from '../../../node/toolbox/requirement-engine.js';
-import { shownWithLack } from '../../../node/toolbox/requirement-shown.js';
+import { engineEnvironment } from '../../../node/toolbox/requirements/requirement-engine.js';
+import { shownWithLack } from '../../../node/toolbox/requirements/requirement-shown.js';
 import {
   type ContainerChoice,
   type RequirementOptions,
   RequirementResolver,
   setUpText,
-} from '../../../node/toolbox/requirements.js';
+} from '../../../node/toolbox/requirements/requirements.js';
 
 let bin: string;
 let now: number;

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { defaultSanitize } from '../../../node/toolbox/sanitizer.js';
+import { defaultSanitize } from '../../../node/toolbox/parameters/sanitizer.js';
 import type { Toolbox } from '../../../node/toolbox/tool.js';
 import { fakeContext, id } from './fake-context.js';
 import { runTool, temporaryFolder, toolboxOf } from './run-tool.js';

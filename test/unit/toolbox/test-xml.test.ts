@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseTests } from '../../../node/toolbox/test-xml.js';
-import { parseXml } from '../../../node/toolbox/wrapper-xml.js';
+import { parseTests } from '../../../node/toolbox/wrapper/test-xml.js';
+import { parseXml } from '../../../node/toolbox/wrapper/wrapper-xml.js';
 
 const read = (inside: string, attributes = '') =>
   parseTests([parseXml(`<tests>\n<test${attributes}>${inside}</test>\n</tests>`, '/t.xml')])[0]!;

@@ -1,8 +1,14 @@
 import { DOMParser, type Node as DomNode, type Element } from '@xmldom/xmldom';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isElement, parseXml, textOf, WRAPPER_BYTES_MAX, type XmlElement } from '../../../node/toolbox/wrapper-xml.js';
-import { XML_LIMITS } from '../../../node/toolbox/xml-reader.js';
+import {
+  isElement,
+  parseXml,
+  textOf,
+  WRAPPER_BYTES_MAX,
+  type XmlElement,
+} from '../../../node/toolbox/wrapper/wrapper-xml.js';
+import { XML_LIMITS } from '../../../node/toolbox/wrapper/xml-reader.js';
 
 const FILE = '/tools/a.xml';
 const parse = (source: string | Uint8Array) => parseXml(source, FILE);

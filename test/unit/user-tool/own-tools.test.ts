@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createDatatypes } from '../../../node/datasets/datatype-registry.js';
 import { prepareRun } from '../../../node/jobs/prepared-run.js';
-import { RequirementResolver } from '../../../node/toolbox/requirements.js';
+import { RequirementResolver } from '../../../node/toolbox/requirements/requirements.js';
 import { createToolbox } from '../../../node/toolbox/toolbox.js';
 import { systemClock } from '../../../protocol/runtime/clock.js';
 import { silentLogger } from '../../../protocol/runtime/logger.js';

@@ -1,0 +1,153 @@
+/**
+ * `<configfiles><inputs/>`: the state of all parameters as a JSON file, for tools that read their parameters
+ * themselves, in the shape that those tools know from Galaxy: numbers and truth values typed, texts with what the
+ * wrapper's sanitizer makes of them, columns always a list. Datasets are left out unless the wrapper says how they shall
+ * stand there.
+ */
+import type { JsonObject, JsonValue } from '../../../protocol/log/entry.js';
+import type { ConfigFile, LoadedParameter, LoadedTool } from '../loaded.js';
+import { leavesOf } from '../outputs/output-source.js';
+import { isObject, readReferences } from '../parameters/data-reference.js';
+import { collectionOf } from '../parameters/map-over.js';
+import type { ExpandedJob, ToolContext, ToolDataset } from '../tool.js';
+import { extensionOf } from './template-values.js';
+
+type InputsFile = Extract<ConfigFile, { kind: 'inputs' }>;
+type InputPath = (dataset: string) => string;
+
+export function inputsJson(
+  tool: Pick<LoadedTool, 'inputs' | 'rules'>,
+  job: ExpandedJob,
+  file: InputsFile,
+  context: ToolContext,
+  inputPath: InputPath,
+): string {
+  return JSON.stringify(
+    new Wrapper(tool.rules.typedJson, file.dataStyle, context, inputPath).group(tool.inputs, job.state),
+  );
+}
+
+class Wrapper {
+  constructor(
+    private readonly typed: boolean,
+    private readonly dataStyle: InputsFile['dataStyle'],
+    private readonly context: ToolContext,
+    private readonly inputPath: InputPath,
+  ) {}
+
+  group(parameters: readonly LoadedParameter[], state: JsonObject): JsonObject {
+    const result: [string, JsonValue][] = [];
+    for (const parameter of parameters) {
+      const value = this.one(parameter, state[parameter.name] ?? null);
+      if (value !== undefined) result.push([parameter.name, value]);
+    }
+    return Object.fromEntries(result);
+  }
+
+  private one(parameter: LoadedParameter, held: JsonValue): JsonValue | undefined {
+    switch (parameter.type) {
+      case 'conditional': {
+        const state = isObject(held) ? held : {};
+        const current = typeof state.__current_case__ === 'number' ? state.__current_case__ : -1;
+        const inner = parameter.cases?.[current]?.inputs ?? [];
+        return this.group([...(parameter.test ? [parameter.test] : []), ...inner], state);
+      }
+      case 'section':
+        return this.group(parameter.inputs ?? [], isObject(held) ? held : {});
+      case 'repeat':
+        return (Array.isArray(held) ? held : []).map((one) =>
+          this.group(parameter.inputs ?? [], isObject(one) ? one : {}),
+        );
+      case 'data':
+      case 'hidden_data':
+      case 'data_collection':
+        return this.dataStyle === 'none' ? undefined : this.data(parameter, held);
+      default:
+        return this.simple(parameter, held);
+    }
+  }
+
+  private simple(parameter: LoadedParameter, held: JsonValue): JsonValue {
+    switch (parameter.type) {
+      case 'integer':
+      case 'float':
+        return held === null || held === '' ? null : Number(held);
+      case 'boolean':
+        if (held === null && parameter.optional) return null;
+        return held === true || held === 'true' || held === parameter.attributes.truevalue;
+      case 'data_column':
+        return listOf(held).map(Number);
+      case 'select': {
+        const values = listOf(held);
+        if (this.typed) return parameter.multiple ? values : (values[0] ?? null);
+        if (values.length === 0) return 'None';
+        return values.map(parameter.sanitize).join(parameter.attributes.separator ?? ',');
+      }
+      default:
+        return Array.isArray(held) ? held.map((one) => parameter.sanitize(String(one))) : textOf(parameter, held);
+    }
+  }
+
+  private data(parameter: LoadedParameter, held: JsonValue): JsonValue {
+    const read = readReferences(held);
+    const found = ('references' in read ? read.references : []).flatMap((reference) => {
+      if (reference.src === 'hda') {
+        const dataset = this.context.dataset(reference.id);
+        return dataset ? [this.file(dataset, [reference.elementIdentifier ?? dataset.record.name])] : [];
+      }
+      const collection = collectionOf(reference, this.context);
+      return collection
+        ? leavesOf(collection.id, this.context).map(({ dataset, identifiers }) => this.file(dataset, identifiers))
+        : [];
+    });
+    return parameter.multiple || parameter.type === 'data_collection' ? found : (found[0] ?? null);
+  }
+
+  /** `identifiers`: from the outermost collection to the dataset; they are the folders and the name to stage it under. */
+  private file(dataset: ToolDataset, identifiers: readonly string[]): JsonValue {
+    const path = this.inputPath(dataset.record.id);
+    if (this.dataStyle === 'paths') return path;
+    const extension = extensionOf(dataset);
+    const staging = `${identifiers.map((one) => stagingName(one, extension)).join('/')}.${extension}`;
+    const metadata = dataset.content?.metadata ?? {};
+    return {
+      element_identifier: [...identifiers],
+      ext: extension,
+      staging_path: staging,
+      source_path: path,
+      metadata_files: Object.entries(INDEX_ENDINGS).flatMap(([name, ending]) => {
+        const file = metadata[name];
+        // Only a path is of use to a tool.
+        return typeof file === 'string' && file.startsWith('/')
+          ? [{ staging_path: `${staging}.${ending}`, source_path: file }]
+          : [];
+      }),
+    };
+  }
+}
+
+const INDEX_ENDINGS: Readonly<Record<string, string>> = {
+  bam_index: 'bai',
+  bam_csi_index: 'csi',
+  cram_index: 'crai',
+  tabix_index: 'tbi',
+  bcf_index: 'csi',
+};
+
+const FILE_NAME_MAX = 254;
+
+/** An identifier as a file's name: it names no other folder and no hidden file, and is no longer than a name may be. */
+function stagingName(identifier: string, extension: string): string {
+  const name = identifier.replaceAll('\u0000', '').replace(/^\.+/, '').replaceAll('/', '_');
+  return name.slice(0, FILE_NAME_MAX - extension.length);
+}
+
+function listOf(held: JsonValue): string[] {
+  if (held === null || held === '') return [];
+  return Array.isArray(held) ? held.map(String) : [String(held)];
+}
+
+function textOf(parameter: LoadedParameter, held: JsonValue): JsonValue {
+  if (held !== null) return parameter.sanitize(String(held));
+  return parameter.optional && (parameter.emptyIsNone || parameter.type !== 'text') ? null : '';
+}
