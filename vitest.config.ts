@@ -11,6 +11,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           maxWorkers: 2,
+          // A file leaves nothing behind it: modules are loaded once for each worker, which saves a third of the time.
+          isolate: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -28,11 +28,13 @@ export async function runCommand(
   options: { json?: boolean } = {},
 ): Promise<never> {
   endWithReader();
+  let code: number;
   try {
-    process.exit((await command()) ?? 0);
+    code = (await command()) ?? 0;
   } catch (error) {
-    fail(error, options.json ?? false);
+    return fail(error, options.json ?? false);
   }
+  return end(code);
 }
 
 /** Runs a long-lived process until it is told to stop. Told while it still starts, it stops when it has started. */
@@ -60,11 +62,10 @@ export async function runUntilStopped(start: () => Promise<Running>, options: { 
   try {
     started(await start());
   } catch (error) {
-    fail(error, options.json ?? false);
+    return fail(error, options.json ?? false);
   }
   const error = await ended;
-  if (error) fail(error, options.json ?? false);
-  process.exit(0);
+  return error ? fail(error, options.json ?? false) : end(0);
 }
 
 /** Runs a command that cleans up behind itself when it is interrupted; a second signal does not wait for that. */
@@ -82,14 +83,17 @@ export async function runInterruptible(
       controller.abort(new Interrupted(code));
     });
   }
+  endWithReader();
+  let code: number;
   try {
-    process.exit(await command(controller.signal));
+    code = await command(controller.signal);
   } catch (error) {
     const { reason } = controller.signal;
-    if (!(reason instanceof Interrupted)) fail(error, options.json ?? false);
+    if (!(reason instanceof Interrupted)) return fail(error, options.json ?? false);
     process.stderr.write('Interrupted; everything was cleaned up.\n');
-    process.exit(reason.code);
+    return end(reason.code);
   }
+  return end(code);
 }
 
 class Interrupted extends Error {
@@ -98,7 +102,15 @@ class Interrupted extends Error {
   }
 }
 
-function fail(error: unknown, json: boolean): never {
+/** What was written into a pipe may still be on its way: a long answer would end in the middle. */
+async function end(code: number): Promise<never> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+  }
+  process.exit(code);
+}
+
+function fail(error: unknown, json: boolean): Promise<never> {
   if (json) {
     const body = isDomainError(error)
       ? { error: { code: error.code, message: error.message, mend: error.mend } }
@@ -108,5 +120,5 @@ function fail(error: unknown, json: boolean): never {
   process.stderr.write(`${describeError(error)}\n`);
   if (!isDomainError(error) && error instanceof Error && process.env.GALAXY_TRACE)
     process.stderr.write(`${error.stack}\n`);
-  process.exit(1);
+  return end(1);
 }

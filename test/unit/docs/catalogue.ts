@@ -16,8 +16,8 @@ export interface DeclaredError extends ErrorSpec {
 const PROGRAMS = ['bin/galaxy-node.ts', 'bin/galaxy-coordinator.ts', 'bin/demo.ts'];
 const DEFINITION = 'protocol/runtime/errors.ts';
 
-export function declaringFiles(): string[] {
-  return ['protocol', 'node', 'coordinator', 'bin']
+export function declaringFiles(folders = ['protocol', 'node', 'coordinator', 'bin']): string[] {
+  return folders
     .flatMap((folder) => filesBelow(folder, '.ts'))
     .filter((file) => file !== DEFINITION && /\bdefineErrors\(/.test(textOf(file)));
 }
@@ -29,8 +29,11 @@ export async function catalogue(): Promise<DeclaredError[]> {
   for (const file of files) {
     if (!PROGRAMS.includes(file)) await import(pathToFileURL(`${ROOT}/${file}`).href);
   }
+  // Files of tests share one registry: what they declare for themselves is not the programs'.
+  const ofTests = new Set(declaringFiles(['test']).flatMap((file) => codesIn(file).map(({ code }) => code)));
   const found = new Map<string, DeclaredError>();
   for (const [code, spec] of allErrors()) {
+    if (ofTests.has(code)) continue;
     found.set(code, { ...spec, code, file: declaredIn.get(code)?.file ?? '' });
   }
   for (const [code, error] of declaredIn) if (PROGRAMS.includes(error.file)) found.set(code, error);
