@@ -8,6 +8,7 @@ import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import type { JsonObject } from '../../protocol/log/entry.js';
 import { replaceControlCharacters } from '../../protocol/runtime/text.js';
+import { BAM_HEADER_BYTES, bamMetadata } from './bam-header.js';
 import type { Inspection, InspectLimits } from './datatypes.js';
 import { isText, readGzipPrefix, readPrefix } from './sniff.js';
 import { vcfMetadata } from './vcf-header.js';
@@ -44,6 +45,11 @@ export async function inspectFile(file: string, kind: Kind, options: InspectLimi
   const { extension } = kind;
   if (size === 0) return { extension, state: 'empty', peek: '', blurb: 'empty', metadata: {} };
   const is = (type: string) => kind.lineage.includes(type);
+  if (extension === 'bam' || extension.endsWith('.bam')) {
+    const header = await readGzipPrefix(file, BAM_HEADER_BYTES).catch(() => undefined);
+    const metadata = header ? bamMetadata(header.bytes) : {};
+    return { extension, state: 'ok', peek: binaryPeek(kind), blurb: niceSize(size), metadata };
+  }
   const zipped = extension.endsWith('.gz') || extension === 'vcf_bgzip';
   const prefix = zipped ? await readGzipPrefix(file, PREFIX_BYTES) : await readPrefix(file, PREFIX_BYTES);
   const readable = prefix !== undefined && isText(prefix.bytes);

@@ -4,11 +4,12 @@
  */
 import { join } from 'node:path';
 import type { Datatypes } from '../datasets/datatypes.js';
+import { BoundedPattern, Effort, PatternExhausted, PatternRefused } from '../toolbox/cheetah/pattern.js';
 import type { DiscoverRule } from '../toolbox/tool.js';
-import { explain, inspectOutput } from './collect.js';
-import { DEPTH_MAX, FOUND_MAX } from './found.js';
-import type { Provided } from './provided-metadata.js';
-import { type FoundFile, type RunCollection, type RunOutput, runPaths } from './run-spec.js';
+import { explain, filesFolder, inspectOutput } from './collect.js';
+import { DEPTH_MAX, EXTRA_FILES_MAX, FOUND_MAX } from './found.js';
+import type { DescribedFile, Provided } from './provided-metadata.js';
+import { type FoundFile, type RunCollection, type RunOutput, type RunOutputResult, runPaths } from './run-spec.js';
 import { filesIn, staysInside, TakenFiles } from './work-files.js';
 
 export interface Discovered {
@@ -16,21 +17,33 @@ export interface Discovered {
   /** By collection. */
   elements: Record<string, { identifiers: string[]; key: string }[]>;
   /** Outputs whose own file is now the first that was found, with what was said of it. */
-  primaries: Map<string, { extension: string; name: string | undefined; genomeBuild: string | undefined }>;
+  primaries: Map<string, Primary>;
   /** What was left out, in sentences for the job's owner. */
   notes: string[];
   /** Files that outputs with `from_work_dir` may ask for as well. */
   taken: TakenFiles;
 }
 
+interface Primary {
+  extension: string;
+  name: string | undefined;
+  genomeBuild: string | undefined;
+  said?: DescribedFile | undefined;
+}
+
 interface Match {
   path: string;
   groups: Record<string, string | undefined>;
+  /** By the tool, of this file. */
+  said?: DescribedFile | undefined;
 }
 
 /** Names of things made by tools are shown, and end in URLs and files. */
 const NAME_MAX = 255;
 const NOTES_MAX = 20;
+/** Of matching: one name, and all names of a run, which is some seconds. */
+const NAME_STEPS_MAX = 50_000;
+const STEPS_MAX = 10_000_000;
 
 export async function discover(
   deps: { datatypes: Datatypes },
@@ -49,7 +62,9 @@ class Finder {
   private readonly keys = new Set<string>();
   /** What was there at the end of the run, by folder. */
   private readonly listings = new Map<string, string[]>();
+  private readonly effort = new Effort(STEPS_MAX);
   private count = 0;
+  private extraCount = 0;
 
   constructor(
     private readonly deps: { datatypes: Datatypes },
@@ -73,7 +88,7 @@ class Finder {
           hasPrimary = await this.take(match, output.file);
           if (!hasPrimary) continue;
           const { name, dbkey } = groups;
-          this.result.primaries.set(output.name, { extension, name, genomeBuild: dbkey });
+          this.result.primaries.set(output.name, { extension, name, genomeBuild: dbkey, said: match.said });
           continue;
         }
         const name = groups.name ?? `${output.label ?? output.name} (${designation})`;
@@ -139,6 +154,7 @@ class Finder {
     const seen = await inspectOutput(this.deps, { name: key, file, extension: said.extension }, '');
     this.result.files.push({
       ...seen,
+      ...(await this.described(match, file, seen)),
       file,
       key,
       name: said.name.slice(0, NAME_MAX),
@@ -146,6 +162,35 @@ class Finder {
       ...(said.genomeBuild ? { genomeBuild: said.genomeBuild.slice(0, NAME_MAX) } : {}),
     });
     return key;
+  }
+
+  private async described({ said }: Match, file: string, seen: RunOutputResult): Promise<Partial<RunOutputResult>> {
+    if (said === undefined) return {};
+    const extra = said.extraFiles === undefined ? [] : await this.extraFiles(said.extraFiles, file);
+    return {
+      metadata: { ...seen.metadata, ...said.metadata },
+      ...(seen.info === '' && said.info !== undefined ? { info: said.info } : {}),
+      ...(said.createdFrom === undefined ? {} : { createdFrom: said.createdFrom }),
+      ...(extra.length > 0 ? { extra, state: seen.state === 'empty' ? 'ok' : seen.state } : {}),
+    };
+  }
+
+  /** Files of a folder of the tool's, moved beside the file that they belong to. */
+  private async extraFiles(named: string, file: string): Promise<NonNullable<RunOutputResult['extra']>> {
+    const directory = this.insideWorking(named);
+    if (directory === undefined) return [];
+    const extra: NonNullable<RunOutputResult['extra']> = [];
+    for (const path of await filesIn(join(runPaths(this.folder).working, directory), { recurse: true })) {
+      if (this.extraCount >= EXTRA_FILES_MAX) {
+        this.note(`More than ${EXTRA_FILES_MAX} extra files were found; the rest was left out.`);
+        break;
+      }
+      const target = join(filesFolder(file), path);
+      if (!(await this.take({ path: `${directory}/${path}`, groups: {} }, target))) continue;
+      this.extraCount += 1;
+      extra.push({ path, file: target });
+    }
+    return extra;
   }
 
   /** What the wrapper says stands; a file's ending is no promise: if no datatype is called so, the bytes decide. */
@@ -179,16 +224,43 @@ class Finder {
         return path === undefined ? [] : [{ path, groups }];
       });
     }
-    const pattern = new RegExp(rule.pattern.replaceAll('DATASET_ID', datasetId), rule.flags);
+    const pattern = this.patternOf(rule.pattern.replaceAll('DATASET_ID', datasetId));
+    if (pattern === undefined) return [];
     const root = join(runPaths(this.folder).working, rule.directory);
     const found: Match[] = [];
     for (const relative of await this.listing(root, rule)) {
       const name = rule.matchRelativePath ? relative : (relative.split('/').at(-1) ?? '');
-      const groups = pattern.exec(name)?.groups ?? (pattern.test(name) ? {} : undefined);
       const path = rule.directory === '' ? relative : `${rule.directory}/${relative}`;
-      if (groups) found.push({ path, groups: { ...groups } });
+      const groups = this.groupsIn(name, pattern, path);
+      if (groups) found.push(this.match(path, groups, output));
     }
     return found.sort(orderOf(rule));
+  }
+
+  private match(path: string, groups: Match['groups'], output: string): Match {
+    const described = this.provided.get(output)?.described;
+    const said = described?.get(path.split('/').at(-1) ?? '') ?? described?.get(path);
+    return said === undefined ? { path, groups } : { path, groups: { ...groups, ...said.groups }, said };
+  }
+
+  private patternOf(source: string): BoundedPattern | undefined {
+    try {
+      return new BoundedPattern(source);
+    } catch (error) {
+      if (!(error instanceof PatternRefused)) throw error;
+      this.note(`Nothing was looked for by the pattern ${source}: ${error.message}.`);
+      return undefined;
+    }
+  }
+
+  private groupsIn(name: string, pattern: BoundedPattern, path: string): Match['groups'] | undefined {
+    try {
+      return pattern.match(name, new Effort(NAME_STEPS_MAX, this.effort));
+    } catch (error) {
+      if (!(error instanceof PatternExhausted)) throw error;
+      this.note(`${path} was left out: to match it with ${pattern.source} takes too many steps.`);
+      return undefined;
+    }
   }
 
   private async listing(root: string, rule: DiscoverRule): Promise<readonly string[]> {

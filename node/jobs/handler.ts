@@ -195,6 +195,11 @@ export class Handler {
       folder: spec.folder,
       environment: this.environment(spec, {}),
       killGraceMs: spec.limits.killGraceMs,
+      start: (script, environment) => {
+        const { work, folder } = spec;
+        if (work.kind !== 'command' || !isConfined(spec)) return { argv: ['/bin/sh', script], environment };
+        return startOf(spec, work, { script, cwd: folder, environment, purpose: 'index' });
+      },
       running: ({ stop, kill }) => this.running.set(runKey(spec), { folder: spec.folder, stop, kill }),
     });
   }
@@ -292,10 +297,16 @@ export class Handler {
 }
 
 /** None for what is confined: jobs of others use it. */
-function sharedHomeOf({ work }: RunSpec): string | undefined {
+function sharedHomeOf(spec: RunSpec): string | undefined {
+  const { work } = spec;
   if (work.kind !== 'command' || work.command.home !== 'shared') return undefined;
-  const isConfined = work.place?.kind === 'sandbox' || (work.place?.kind === 'container' && work.place.confined);
-  return isConfined ? undefined : work.sharedHome;
+  return isConfined(spec) ? undefined : work.sharedHome;
+}
+
+/** What its tool leaves is not trusted either: a program that reads it may be made to do anything. */
+function isConfined({ work }: RunSpec): boolean {
+  if (work.kind !== 'command' || work.place === undefined) return false;
+  return work.place.kind === 'sandbox' || work.place.confined;
 }
 
 function runKey(run: { job: string; attempt: number }): string {
@@ -325,10 +336,13 @@ function describedBy(result: RunOutputResult, provided: Provided, found: Discove
   const primary = found?.primaries.get(result.name);
   const label = said?.name ?? primary?.name;
   const genomeBuild = said?.genomeBuild ?? primary?.genomeBuild;
+  const info = said?.info ?? primary?.said?.info;
+  const createdFrom = said?.createdFrom ?? primary?.said?.createdFrom;
   return {
     ...result,
-    ...(said?.info && result.info === '' ? { info: said.info } : {}),
-    ...(said && Object.keys(said.metadata).length > 0 ? { metadata: { ...result.metadata, ...said.metadata } } : {}),
+    ...(info && result.info === '' ? { info } : {}),
+    metadata: { ...result.metadata, ...primary?.said?.metadata, ...said?.metadata },
+    ...(createdFrom === undefined ? {} : { createdFrom }),
     ...(label === undefined ? {} : { label }),
     ...(genomeBuild === undefined ? {} : { genomeBuild }),
   };

@@ -6,6 +6,7 @@ import { chmod, lstat, rm, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../protocol/runtime/clock.js';
 import type { RunOutputResult } from './run-spec.js';
 import { runLocal } from './runners/local.js';
+import type { Start } from './runners/start.js';
 
 /** Metadata name and command by extension. The names are Galaxy's. */
 const INDEXES: Readonly<Record<string, { name: string; program: string; line: string }>> = {
@@ -22,6 +23,8 @@ export interface IndexOptions {
   folder: string;
   environment: Record<string, string>;
   killGraceMs: number;
+  /** Where a script runs, which reads what a tool made: as the tool did, where that was confined. */
+  start(script: string, environment: Record<string, string>): Start;
   /** Where what runs is told, so that it can be ended. */
   running(run: { stop(): void; kill(): void }): void;
 }
@@ -41,9 +44,8 @@ export async function withIndex<T extends Pick<RunOutputResult, 'file' | 'extens
   for (const path of [target, script, log]) await rm(path, { recursive: true, force: true });
   await writeFile(script, `command -v ${index.program} >/dev/null 2>&1 || exit 3\n${index.line}\n`, { mode: 0o600 });
   const run = runLocal(deps, {
-    argv: ['/bin/sh', script],
+    ...options.start(script, { ...options.environment, INDEX_FROM: result.file, INDEX_TO: target }),
     cwd: options.folder,
-    environment: { ...options.environment, INDEX_FROM: result.file, INDEX_TO: target },
     stdoutFile: log,
     stderrFile: log,
     logBytesMax: 64 * 1024,

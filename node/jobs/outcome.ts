@@ -80,7 +80,7 @@ export function fromRun(base: OutcomeBase, result: RunResult, facts: RunFacts): 
   const outputs: Record<string, Content> = {};
   for (const output of result.outputs) {
     const adopted = facts.adopted.get(output.name);
-    const createdFrom = facts.createdFrom.get(output.name);
+    const createdFrom = facts.createdFrom.get(output.name) ?? output.createdFrom;
     outputs[output.name] = {
       state: isError ? 'error' : output.state,
       extension: output.extension,

@@ -22,6 +22,19 @@ export interface ProvidedOutput {
   metadata: JsonObject;
   /** Files for an output whose wrapper says `from_provided_metadata`. */
   files: ProvidedFile[];
+  /** What is said of files that a pattern finds, by their name. */
+  described?: ReadonlyMap<string, DescribedFile>;
+  /** What the output itself was called where it comes from. */
+  createdFrom?: string | undefined;
+}
+
+export interface DescribedFile {
+  groups: Record<string, string>;
+  info: string | undefined;
+  metadata: JsonObject;
+  /** A folder whose files belong to it. */
+  extraFiles: string | undefined;
+  createdFrom: string | undefined;
 }
 
 export type Provided = ReadonlyMap<string, ProvidedOutput>;
@@ -58,6 +71,8 @@ function readObject(whole: JsonObject, into: Map<string, ProvidedOutput>): void 
     const one = described(said);
     const elements = Array.isArray(said.elements) ? said.elements : [];
     one.files = filesOf(elements, {}, 0);
+    const files = describedFiles(Array.isArray(said.datasets) ? said.datasets : []);
+    if (files.size > 0) one.described = files;
     into.set(output, one);
   }
 }
@@ -85,6 +100,19 @@ function fileOf(element: JsonObject, outer: Record<string, string>): ProvidedFil
   return [{ filename, groups }];
 }
 
+function describedFiles(datasets: readonly JsonValue[]): Map<string, DescribedFile> {
+  const files = new Map<string, DescribedFile>();
+  for (const said of datasets.slice(0, FILES_MAX)) {
+    if (!isObject(said)) continue;
+    const { info, metadata, createdFrom } = described(said);
+    const extraFiles = textOf(said.extra_files);
+    for (const { filename, groups } of fileOf(said, {})) {
+      files.set(filename, { groups, info, metadata, extraFiles, createdFrom });
+    }
+  }
+  return files;
+}
+
 function readLine(
   said: JsonValue | undefined,
   into: Map<string, ProvidedOutput>,
@@ -110,6 +138,7 @@ function described(said: JsonObject): ProvidedOutput {
     genomeBuild: textOf(said.dbkey),
     info: textOf(said.info),
     metadata: isObject(said.metadata) && JSON.stringify(said.metadata).length <= 4096 ? said.metadata : {},
+    createdFrom: textOf(said.created_from_basename),
     files: [],
   };
 }

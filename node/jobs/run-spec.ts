@@ -133,6 +133,8 @@ const runOutputResult = z.object({
   /** Said by the tool itself. */
   label: z.string().optional(),
   genomeBuild: z.string().optional(),
+  /** What it was called where it comes from. */
+  createdFrom: z.string().optional(),
   /** Files beside the primary one, by their relative path. */
   extra: z.array(z.object({ path: z.string(), file: z.string() })).optional(),
   metadataFiles: z.array(z.object({ name: z.string(), file: z.string() })).optional(),

@@ -93,6 +93,7 @@ class Taker {
         blurb: clip(found.blurb, 1024),
         info: clip(found.info, 1024),
         metadata: JSON.stringify(found.metadata).length > 16_384 ? {} : found.metadata,
+        ...(found.createdFrom === undefined ? {} : { createdFrom: clip(found.createdFrom, 1024) }),
       },
     };
   }

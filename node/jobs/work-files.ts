@@ -5,6 +5,7 @@
 import { constants } from 'node:fs';
 import { copyFile, lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, sep } from 'node:path';
+import { glob } from './glob.js';
 import { runPaths } from './run-spec.js';
 
 /** Names looked at in one folder of a run; a tool may write more, and is told. */
@@ -105,12 +106,12 @@ export async function globbed(
     return pattern;
   let paths = [''];
   for (const part of pattern.split('/').filter((one) => one !== '' && one !== '.')) {
-    const fits = wildcard(part);
+    const fits = glob(part);
     const next: string[] = [];
     for (const path of paths) {
       const names = await readdir(join(working, path)).catch(noFolder);
       for (const name of names.sort()) {
-        if (fits.test(name) && (!name.startsWith('.') || part.startsWith('.')))
+        if (fits(name) && (!name.startsWith('.') || part.startsWith('.')))
           next.push(path === '' ? name : `${path}/${name}`);
       }
     }
@@ -119,31 +120,12 @@ export async function globbed(
   const parts = pattern
     .split('/')
     .filter((one) => one !== '' && one !== '.')
-    .map(wildcard);
+    .map(glob);
   const taken = also.filter((path) => {
     const names = path.split('/');
-    return names.length === parts.length && names.every((name, index) => parts[index]?.test(name));
+    return names.length === parts.length && names.every((name, index) => parts[index]?.(name));
   });
   return [...paths, ...taken].sort()[0];
-}
-
-function wildcard(part: string): RegExp {
-  let source = '';
-  for (let at = 0; at < part.length; at++) {
-    const character = part[at] as string;
-    const close = character === '[' ? part.indexOf(']', at + 2) : -1;
-    if (character === '*') source += '.*';
-    else if (character === '?') source += '.';
-    else if (close > 0) {
-      const inside = part
-        .slice(at + 1, close)
-        .replace(/^!/, '^')
-        .replace(/[\\\]]/g, '\\$&');
-      source += `[${inside}]`;
-      at = close;
-    } else source += character.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  }
-  return new RegExp(`^${source}$`, 's');
 }
 
 export function notThere(error: NodeJS.ErrnoException): undefined {

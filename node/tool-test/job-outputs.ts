@@ -13,6 +13,8 @@ export class JobOutputs {
       blobs: Pick<BlobStore, 'path' | 'has'>;
       /** Keys of what was discovered: `output/designation`. */
       found: readonly string[];
+      /** Collections of a tool that is run over one, by output. */
+      implicit?: Readonly<Record<string, string>>;
     },
   ) {}
 
@@ -22,7 +24,8 @@ export class JobOutputs {
   }
 
   get names(): string {
-    return [...this.own, ...Object.keys(this.job.outputCollections ?? {})].join(', ') || 'none';
+    const collections = Object.keys({ ...this.job.outputCollections, ...this.deps.implicit });
+    return [...new Set([...this.own, ...collections])].join(', ') || 'none';
   }
 
   dataset(name: string): ProducedDataset | undefined {
@@ -31,7 +34,7 @@ export class JobOutputs {
   }
 
   collection(name: string): CollectionRecord | undefined {
-    return this.view.get('collection', this.job.outputCollections?.[name] ?? '');
+    return this.view.get('collection', this.deps.implicit?.[name] ?? this.job.outputCollections?.[name] ?? '');
   }
 
   discovered(output: string, designation: string): ProducedDataset | undefined {

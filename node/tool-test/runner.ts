@@ -185,13 +185,7 @@ export class ToolTestRunner {
       throw error;
     }
     return {
-      ...(await this.verify(
-        tool,
-        test,
-        submitted.map(({ job }) => job),
-        data,
-        signal,
-      )),
+      ...(await this.verify(tool, test, submitted, data, signal)),
       inputs,
     };
   }
@@ -199,12 +193,12 @@ export class ToolTestRunner {
   private async verify(
     tool: LoadedTool,
     test: ToolTest,
-    jobs: readonly string[],
+    jobs: Awaited<ReturnType<JobService['submit']>>,
     data: TestData,
     signal: AbortSignal,
   ): Promise<Ran> {
     const view = await this.staging.view();
-    const records = jobs.flatMap((id) => view.get('job', id) ?? []);
+    const records = jobs.flatMap(({ job }) => view.get('job', job) ?? []);
     const [first] = records;
     if (first === undefined) return { problems: ['nothing was submitted'], notRun: [], broken: true };
     const facts = await this.factsOf(records.find(({ outcome }) => outcome?.state !== 'ok') ?? first);
@@ -217,6 +211,7 @@ export class ToolTestRunner {
     const outputs = new JobOutputs(view, first, {
       blobs: this.deps.blobs,
       found: list?.datasets.map(({ key }) => key) ?? [],
+      implicit: jobs.find((one) => one.implicit !== undefined)?.implicit ?? {},
     });
     if (test.expectNumOutputs !== undefined && test.expectNumOutputs !== outputs.count) {
       ran.problems.push(`${outputs.count} outputs came out, ${test.expectNumOutputs} were expected (${outputs.names})`);

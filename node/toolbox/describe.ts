@@ -2,6 +2,7 @@
 import type { JsonObject, JsonValue } from '../../protocol/log/entry.js';
 import type { LoadedOutput, LoadedTool } from './loaded.js';
 import { type ModelDeps, ParameterModels } from './parameters/parameter-model.js';
+import { givenOf } from './parameters/parameters.js';
 
 export function describeTool(
   tool: LoadedTool,
@@ -43,7 +44,7 @@ export function describeTool(
   }
   if (options.ioDetails) {
     const models = new ParameterModels({ datatypes: deps.datatypes });
-    description.inputs = models.group(tool.inputs, { nested: undefined, flat: {}, prefix: '' });
+    description.inputs = models.group(tool.inputs, givenOf({}));
     description.outputs = tool.outputs.map((output) => outputModel(output, deps));
   }
   return description;

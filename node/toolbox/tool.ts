@@ -90,9 +90,8 @@ export interface ToolOutput {
 
 /** `<discover_datasets>`: which files of the working folder become datasets. Plain data, because a runner applies it. */
 export interface DiscoverRule {
-  /** A JavaScript pattern, to match from the beginning; its groups say name, designation, ext, identifier_0, …. */
+  /** Python's pattern, to match from the beginning; its groups say name, designation, ext, identifier_0, …. */
   pattern: string;
-  flags: string;
   /** Relative to the working folder. */
   directory: string;
   recurse: boolean;

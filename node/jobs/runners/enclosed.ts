@@ -11,7 +11,7 @@ const READS_MAX = 4000;
 
 export interface Enclosure {
   spec: Pick<RunSpec, 'job' | 'attempt' | 'folder' | 'cores' | 'memoryMb'>;
-  purpose: 'tool' | 'version';
+  purpose: 'tool' | 'version' | 'index';
   cwd: string;
   /** Folders besides the run's own that can be written. */
   writes: readonly string[];

@@ -14,11 +14,13 @@ export interface SystemFolder {
   link?: string;
 }
 
+/** `sealed`: the program can see to it that nothing in there makes user namespaces, a way to much of the kernel. */
 export function sandboxCommand(
   run: Enclosure,
   place: SandboxPlace,
   system: readonly SystemFolder[],
   path: string,
+  sealed: boolean,
 ): string[] {
   const { folder } = run.spec;
   for (const { path: root, link } of system) {
@@ -35,6 +37,7 @@ export function sandboxCommand(
     ...['--proc', '/proc', '--dev', '/dev'],
     ...mounts(run, place).flatMap((mount) => [mount.writable ? '--bind' : '--ro-bind', mount.path, mount.at]),
     ...['--chdir', run.cwd, '--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
+    ...(sealed ? ['--unshare-user', '--disable-userns'] : []),
     ...['--clearenv', '--setenv', 'PATH', path, '--setenv', variable, value],
     ...['/bin/sh', run.entry],
   ];

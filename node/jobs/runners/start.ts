@@ -10,6 +10,7 @@ import { runPaths } from '../run-spec.js';
 import { containerCommand } from './container.js';
 import { type Enclosure, entryScript, environmentScript, quoted } from './enclosed.js';
 import { type SystemFolder, sandboxCommand } from './sandbox.js';
+import { canSealUsers } from './sandbox-program.js';
 
 export type CommandWork = Extract<RunWork, { kind: 'command' }>;
 
@@ -25,7 +26,7 @@ export interface ToStart {
   cwd: string;
   /** PATH among it. */
   environment: Record<string, string>;
-  purpose: 'tool' | 'version';
+  purpose: Enclosure['purpose'];
 }
 
 const BASH = 'if [ -z "$BASH_VERSION" ] && command -v bash >/dev/null 2>&1; then exec bash "$0"; fi';
@@ -47,7 +48,7 @@ export function startOf(spec: RunSpec, work: CommandWork, start: ToStart): Start
   const there: RunPlace = { ...place, reads: place.reads.filter((path) => existsSync(path)) };
   const { PATH = '' } = environment;
   if (there.kind === 'sandbox') {
-    return { argv: sandboxCommand(run, there, systemFolders(), PATH), environment: { PATH } };
+    return { argv: sandboxCommand(run, there, systemFolders(), PATH, canSealUsers(PATH)), environment: { PATH } };
   }
   const user = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const command = containerCommand(run, there, user);

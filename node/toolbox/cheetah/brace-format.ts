@@ -4,7 +4,7 @@ import { PythonError, typeError, valueError } from './errors.js';
 import { keyError } from './exceptions.js';
 import { bounded, floatSpec } from './percent.js';
 import { characterOf, repr, str } from './text.js';
-import { Float, type Meter, numeric, plain, typeName, type Value } from './values.js';
+import { Float, type Meter, numeric, plain, typeName, type Value, WEIGHT } from './values.js';
 
 /** How a field's `.name` and `[key]` are looked up. */
 export interface Lookup {
@@ -75,7 +75,7 @@ export function formatBraces(
       if (!parts) throw valueError('invalid format field');
       const value = converted(field(parts[1] ?? ''), parts[2], meter);
       out += formatValue(value, expand(parts[3] ?? '', depth + 1), meter);
-      meter.size(out.length);
+      meter.size(out.length, WEIGHT.character);
       at = close + 1;
     }
     return out;
@@ -113,7 +113,7 @@ export function formatValue(given: Value, text: string, meter: Meter): string {
   const [, fill, align, sign = '-', , alternate, zero, width, comma, precision, type] = found;
   const wide = bounded(Number(width ?? 0));
   const digits = precision === undefined ? undefined : bounded(Number(precision));
-  meter.size(wide);
+  meter.size(wide, WEIGHT.character);
   if (number === undefined || (typeof value === 'boolean' && type === 's')) {
     if (typeof value !== 'string' && !(typeof value === 'boolean')) {
       throw typeError(`unsupported format string passed to ${typeName(value)}.__format__`);

@@ -26,6 +26,7 @@ import {
   truth,
   typeName,
   type Value,
+  WEIGHT,
 } from './values.js';
 
 /** A name of Python's; `python`: the only version that has it. */
@@ -279,7 +280,11 @@ add(
   ([callee = null, items = null, start], meter) => reduced(callee, items, start, meter),
   2,
 );
-add('repr', 'object', ([value = null]) => repr(value));
+add('repr', 'object', ([value = null], meter) => {
+  const text = repr(value);
+  meter.size(text.length, WEIGHT.character);
+  return text;
+});
 add('reversed', 'sequence', ([given = null], meter) => {
   const value = given instanceof TemplateObject ? (given.iterate() ?? given.plain()) : given;
   const isOrdered =

@@ -3,6 +3,7 @@ import { limitFault, typeError } from './errors.js';
 import { iterate, iterator } from './iterate.js';
 import type { Comparison } from './syntax.js';
 import {
+  chargeText,
   Dict,
   DictView,
   Float,
@@ -14,8 +15,10 @@ import {
   plain,
   Range,
   TemplateObject,
+  Tuple,
   typeName,
   type Value,
+  WEIGHT,
 } from './values.js';
 
 const DEPTH_MAX = 200;
@@ -24,6 +27,11 @@ export function equal(givenLeft: Value, givenRight: Value, meter: Meter, depth =
   if (givenLeft === givenRight) return true;
   const left = plain(givenLeft, givenRight);
   const right = plain(givenRight, givenLeft);
+  if (typeof left === 'string' && typeof right === 'string') {
+    if (left.length !== right.length) return false;
+    chargeText(left.length, meter);
+    return left === right;
+  }
   if (typeof left === 'string' || left === null) return left === right;
   const a = numeric(left);
   const b = numeric(right);
@@ -33,18 +41,21 @@ export function equal(givenLeft: Value, givenRight: Value, meter: Meter, depth =
   if (isSequence(left) && isSequence(right)) {
     if (Array.isArray(left) !== Array.isArray(right)) return false;
     const [x, y] = [itemsOf(left), itemsOf(right)];
-    return x.length === y.length && x.every((item, i) => equal(item, y[i] ?? null, meter, depth + 1));
+    if (x.length !== y.length) return false;
+    meter.step(Math.floor(x.length / 100));
+    return x.every((item, i) => equal(item, y[i] ?? null, meter, depth + 1));
   }
   if (left instanceof Dict && right instanceof Dict) {
     if (left.size !== right.size) return false;
+    meter.step(Math.floor(left.size / 20));
     for (const [key, [, value]] of left.entries) {
       const other = right.entries.get(key);
       if (other === undefined || !equal(value, other[1], meter, depth + 1)) return false;
     }
     return true;
   }
-  const [x, y] = [asSet(left), asSet(right)];
-  if (x && y) return x.items.size === y.items.size && isSubset(x, y);
+  const [x, y] = [asSet(left, meter), asSet(right, meter)];
+  if (x && y) return x.items.size === y.items.size && isSubset(x, y, meter);
   if (left instanceof Range && right instanceof Range) {
     if (left.length !== right.length) return false;
     return left.length === 0 || (left.start === right.start && (left.length === 1 || left.step === right.step));
@@ -56,12 +67,15 @@ function sameNumber(a: number | bigint, b: number | bigint): boolean {
   return a === b || (typeof a !== typeof b && a >= b && a <= b);
 }
 
-function asSet(value: Value): PySet | undefined {
+function asSet(value: Value, meter: Meter): PySet | undefined {
   if (value instanceof PySet) return value;
-  return value instanceof DictView && value.kind !== 'values' ? new PySet(value.list()) : undefined;
+  if (!(value instanceof DictView) || value.kind === 'values') return undefined;
+  meter.size(value.dict.size, WEIGHT.entry);
+  return new PySet(value.list());
 }
 
-export function isSubset(left: PySet, right: PySet): boolean {
+export function isSubset(left: PySet, right: PySet, meter: Meter): boolean {
+  meter.step(Math.floor(left.items.size / 20));
   for (const key of left.items.keys()) if (!right.items.has(key)) return false;
   return true;
 }
@@ -70,7 +84,7 @@ export function isSubset(left: PySet, right: PySet): boolean {
 export function compare(givenLeft: Value, givenRight: Value, meter: Meter, operator = '<', depth = 0): number {
   const left = plain(givenLeft, givenRight);
   const right = plain(givenRight, givenLeft);
-  if (typeof left === 'string' && typeof right === 'string') return compareText(left, right);
+  if (typeof left === 'string' && typeof right === 'string') return compareText(left, right, meter);
   const a = numeric(left);
   const b = numeric(right);
   if (a !== undefined && b !== undefined) return a < b ? -1 : a > b ? 1 : sameNumber(a, b) ? 0 : Number.NaN;
@@ -78,6 +92,7 @@ export function compare(givenLeft: Value, givenRight: Value, meter: Meter, opera
   meter.step();
   if (isSequence(left) && isSequence(right) && Array.isArray(left) === Array.isArray(right)) {
     const [x, y] = [itemsOf(left), itemsOf(right)];
+    meter.step(Math.floor(Math.min(x.length, y.length) / 100));
     for (let i = 0; i < Math.min(x.length, y.length); i++) {
       const [one, other] = [x[i] ?? null, y[i] ?? null];
       if (!equal(one, other, meter, depth + 1)) return compare(one, other, meter, operator, depth + 1);
@@ -89,17 +104,20 @@ export function compare(givenLeft: Value, givenRight: Value, meter: Meter, opera
 }
 
 /** By code points, where JavaScript goes by UTF-16 units. */
-function compareText(left: string, right: string): number {
-  if (left === right) return 0;
-  const surrogate = /[\ud800-\udfff]/;
-  if (!surrogate.test(left) && !surrogate.test(right)) return left < right ? -1 : 1;
-  const [x, y] = [Array.from(left), Array.from(right)];
-  for (let i = 0; i < Math.min(x.length, y.length); i++) {
-    const difference = (x[i]?.codePointAt(0) ?? 0) - (y[i]?.codePointAt(0) ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return x.length - y.length;
+function compareText(left: string, right: string, meter: Meter): number {
+  const length = Math.min(left.length, right.length);
+  chargeText(length, meter);
+  let at = 0;
+  while (at < length && left.charCodeAt(at) === right.charCodeAt(at)) at++;
+  if (at === length) return left.length - right.length;
+  // Two characters that differ in their second halves only begin one unit before.
+  if (at > 0 && isHalf(left.charCodeAt(at)) && isHalf(right.charCodeAt(at)) && isFirstHalf(left.charCodeAt(at - 1)))
+    at--;
+  return (left.codePointAt(at) ?? 0) - (right.codePointAt(at) ?? 0);
 }
+
+const isHalf = (unit: number) => unit >= 0xdc00 && unit <= 0xdfff;
+const isFirstHalf = (unit: number) => unit >= 0xd800 && unit <= 0xdbff;
 
 /** Python 2 orders everything: None, then numbers, then by the name of the type. */
 function compareForeign(left: Value, right: Value): number {
@@ -119,6 +137,7 @@ export function contains(container: Value, item: Value, meter: Meter): boolean {
     meter.step(1 + Math.floor(held.length / 1000));
     return held.includes(part);
   }
+  chargeKey(item, meter);
   if (held instanceof Dict) return held.has(item);
   if (held instanceof PySet) return held.has(item);
   if (held instanceof DictView && held.kind === 'keys') return held.dict.has(item);
@@ -155,8 +174,8 @@ export function holds(operator: Comparison, left: Value, right: Value, meter: Me
       return left !== right;
     default:
   }
-  const [x, y] = [asSet(left), asSet(right)];
-  if (x && y) return setOrder(operator, x, y);
+  const [x, y] = [asSet(left, meter), asSet(right, meter)];
+  if (x && y) return setOrder(operator, x, y, meter);
   const order = compare(left, right, meter, operator);
   switch (operator) {
     case '<':
@@ -170,11 +189,17 @@ export function holds(operator: Comparison, left: Value, right: Value, meter: Me
   }
 }
 
-function setOrder(operator: '<' | '<=' | '>' | '>=', left: PySet, right: PySet): boolean {
-  if (operator === '<=') return isSubset(left, right);
-  if (operator === '>=') return isSubset(right, left);
-  if (operator === '<') return left.items.size < right.items.size && isSubset(left, right);
-  return right.items.size < left.items.size && isSubset(right, left);
+function setOrder(operator: '<' | '<=' | '>' | '>=', left: PySet, right: PySet, meter: Meter): boolean {
+  if (operator === '<=') return isSubset(left, right, meter);
+  if (operator === '>=') return isSubset(right, left, meter);
+  if (operator === '<') return left.items.size < right.items.size && isSubset(left, right, meter);
+  return right.items.size < left.items.size && isSubset(right, left, meter);
+}
+
+/** A key is compared as a whole, and that of a tuple is made of all its items. */
+export function chargeKey(key: Value, meter: Meter): void {
+  if (typeof key === 'string') chargeText(key.length, meter);
+  else if (key instanceof Tuple) meter.step(1 + Math.floor(key.items.length / 10));
 }
 
 /** A sorted copy: stable, and equal keys stay in order when reversed, as in Python. */

@@ -223,7 +223,7 @@ export class StatementCompiler {
         const held = object(frame);
         const key = index(frame);
         frame.machine.at = at;
-        deleteItem(held, key);
+        deleteItem(held, key, frame.machine);
         return 'next';
       };
     });

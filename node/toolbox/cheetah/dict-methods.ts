@@ -1,11 +1,22 @@
 /** The methods of dictionaries, OrderedDict, defaultdict and Counter. */
-import { compare } from './compare.js';
+import { chargeKey, compare } from './compare.js';
 import { typeError, valueError } from './errors.js';
 import { keyError } from './exceptions.js';
 import { readSignature, take, wholeOf } from './functions.js';
 import { iterate, iterator } from './iterate.js';
 import type { Method, Methods } from './methods.js';
-import { type Arguments, Dict, DictView, firstOf, type Meter, PyIterator, plain, truth, type Value } from './values.js';
+import {
+  type Arguments,
+  Dict,
+  DictView,
+  firstOf,
+  type Meter,
+  PyIterator,
+  plain,
+  truth,
+  type Value,
+  WEIGHT,
+} from './values.js';
 
 const table = new Map<string, Method<Dict>>();
 
@@ -30,10 +41,16 @@ for (const kind of ['keys', 'values', 'items'] as const) {
   method(`iter${kind}`, '', (self) => new PyIterator(`dictionary-${kind}iterator`, iterator(new DictView(kind, self))));
   method(`view${kind}`, '', (self) => new DictView(kind, self));
 }
-method('get', 'key default?', (self, [key = null, otherwise = null]) => firstOf(self.get(key), otherwise) as Value);
-method('has_key', 'key', (self, [key = null]) => self.has(key));
+method('get', 'key default?', (self, [key = null, otherwise = null], meter) => {
+  chargeKey(key, meter);
+  return firstOf(self.get(key), otherwise) as Value;
+});
+method('has_key', 'key', (self, [key = null], meter) => {
+  chargeKey(key, meter);
+  return self.has(key);
+});
 method('copy', '', (self, _, meter) => {
-  meter.size(self.size);
+  meter.size(self.size, WEIGHT.entry);
   const copy = new Dict(self.entries.values());
   copy.kind = self.kind;
   copy.missing = self.missing;
@@ -44,6 +61,7 @@ method('clear', '', (self) => {
   return null;
 });
 method('setdefault', 'key default?', (self, [key = null, otherwise = null], meter) => {
+  chargeKey(key, meter);
   const held = self.get(key);
   if (held !== undefined) return held;
   meter.fits(self.size + 1);
@@ -56,14 +74,16 @@ method('pop', 'key default?', (self, [key = null, otherwise]) => {
   self.delete(key);
   return held;
 });
-method('popitem', 'last?', (self, [last]) => {
+method('popitem', 'last?', (self, [last], meter) => {
+  meter.step(Math.ceil(self.size / 20));
   const items = self.items();
   const item = truth(last ?? true) ? items.at(-1) : items[0];
   if (!item) throw keyError('popitem(): dictionary is empty');
   self.delete(item.items[0] ?? null);
   return item;
 });
-method('move_to_end', 'key last?', (self, [key = null, last]) => {
+method('move_to_end', 'key last?', (self, [key = null, last], meter) => {
+  meter.step(Math.ceil(self.size / 20));
   const value = self.get(key);
   if (value === undefined) throw keyError(key);
   self.delete(key);
@@ -78,6 +98,8 @@ table.set('update', (self, args, meter) => {
   return null;
 });
 method('most_common', 'n?', (self, [count], meter) => {
+  meter.size(self.size, WEIGHT.entry);
+  meter.step(Math.ceil(self.size * Math.log2(self.size + 1)));
   const items = self.items();
   items.sort((a, b) => compare(b.items[1] ?? null, a.items[1] ?? null, meter));
   return count === undefined || count === null ? items : items.slice(0, wholeOf(count, 'most_common()'));
@@ -99,7 +121,7 @@ export function update(self: Dict, { positional, named }: Arguments, meter: Mete
   if (self.kind === 'Counter' && !(source instanceof Dict) && source !== null) {
     for (const item of iterate(source, meter)) self.set(item, wholeOf(self.get(item) ?? 0, 'Counter') + 1);
   } else if (source instanceof Dict) {
-    meter.size(self.size + source.size);
+    meter.size(self.size + source.size, WEIGHT.entry);
     for (const [key, value] of source.entries.values()) self.set(key, value);
   } else if (positional[0] !== undefined) {
     for (const [index, pair] of iterate(source, meter).entries()) {

@@ -59,16 +59,18 @@ function overDict(dict: Dict, kind: 'keys' | 'values' | 'items'): Next {
 export function iterate(value: Value, meter: Meter): readonly Value[] {
   if (isSequence(value)) {
     const items = itemsOf(value);
-    meter.step(1 + Math.floor(items.length / 100));
+    // Whoever asks for all items keeps a list of them, as a rule.
+    meter.step();
+    meter.size(items.length);
     return items;
   }
-  if (value instanceof Range) meter.size(value.length);
+  if (value instanceof Range) meter.fits(value.length);
   const next = iterator(value);
   const items: Value[] = [];
   for (let item = next(); item !== undefined; item = next()) {
     items.push(item);
     if (items.length % 64 === 0) meter.step(64);
-    if (items.length % 8192 === 0) meter.size(items.length);
+    if (items.length % 8192 === 0) meter.fits(items.length);
   }
   meter.size(items.length);
   return items;

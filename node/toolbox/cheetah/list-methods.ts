@@ -62,6 +62,7 @@ method('remove', 'value', (self, [item = null], meter) => {
   for (const [index, held] of self.entries()) {
     meter.step();
     if (!equal(held, item, meter)) continue;
+    meter.step(Math.floor((self.length - index) / 100));
     self.splice(index, 1);
     return null;
   }

@@ -13,6 +13,8 @@ export interface Limits {
   outputCharsMax: number;
   /** Characters of one string, items of one list. */
   valueUnitsMax: number;
+  /** Of all values that one rendering builds, each by its weight; it may hold all of them. */
+  builtUnitsMax: number;
   /** Functions of the template that call each other. */
   callDepthMax: number;
 }
@@ -53,6 +55,13 @@ export interface MachineOptions {
   files?: FileFacts | undefined;
   /** An output filter's plain names are parameters; a template's are Python's. */
   bareNames: boolean;
+  /** Steps that several renderings share. */
+  effort?: SharedSteps | undefined;
+}
+
+export interface SharedSteps {
+  readonly left: number;
+  step(count: number): void;
 }
 
 export class Machine implements Meter {
@@ -71,7 +80,9 @@ export class Machine implements Meter {
   readonly handling: Error[] = [];
   private readonly limits: Limits;
   private steps = 0;
+  private built = 0;
   private calls = 0;
+  private readonly effort: SharedSteps | undefined;
 
   constructor(
     readonly names: Names,
@@ -81,15 +92,23 @@ export class Machine implements Meter {
     this.python = options.python;
     this.files = options.files ?? NO_FILES;
     this.bareNames = options.bareNames;
+    this.effort = options.effort;
   }
 
   step(count = 1): void {
     this.steps += count;
     if (this.steps > this.limits.stepsMax) throw limitFault(`more than ${this.limits.stepsMax} steps`);
+    if (this.effort === undefined) return;
+    if (this.effort.left < count) throw limitFault('more steps than one request may take');
+    this.effort.step(count);
   }
 
-  size(units: number): void {
+  size(units: number, weight = 1): void {
     this.fits(units);
+    this.built += units * weight;
+    if (this.built > this.limits.builtUnitsMax) {
+      throw limitFault(`values that together have more than ${this.limits.builtUnitsMax} items`);
+    }
     this.step(Math.ceil(units / 100));
   }
 

@@ -15,6 +15,7 @@ import {
   truth,
   typeName,
   type Value,
+  WEIGHT,
 } from './values.js';
 
 const DEPTH_MAX = 200;
@@ -124,7 +125,7 @@ const dumps = define(
       sort: truth(sort ?? false),
     };
     const out = new Writer(style, meter).write(value, 0);
-    meter.size(out.length);
+    meter.size(out.length, WEIGHT.character);
     return out;
   },
 );
@@ -230,7 +231,7 @@ const loads = define('loads', 's encoding?', ([given], meter) => {
   if (typeof text !== 'string') {
     throw typeError(`the JSON object must be str, bytes or bytearray, not ${typeName(given ?? null)}`);
   }
-  meter.size(text.length);
+  meter.size(text.length, WEIGHT.character);
   return new Reader(text, meter).all();
 });
 

@@ -2,7 +2,7 @@
 import { typeError } from './errors.js';
 import { define, textOf } from './functions.js';
 import { iterate } from './iterate.js';
-import { Callable, type Meter, plain, Tuple, type Value } from './values.js';
+import { Callable, type Meter, plain, Tuple, type Value, WEIGHT } from './values.js';
 
 const pathText = (given: Value | undefined) => textOf(given, 'expected str, bytes or os.PathLike object; the path');
 
@@ -75,7 +75,7 @@ export const OS_PATH: readonly [string, Value][] = [
       meter.step(1 + positional.length);
       if (positional.length === 0) throw typeError("join() missing 1 required positional argument: 'a'");
       const path = joined(positional);
-      meter.size(path.length);
+      meter.size(path.length, WEIGHT.character);
       return path;
     }),
   ],

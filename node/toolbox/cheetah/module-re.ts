@@ -6,7 +6,7 @@ import { Input, type MatchMode, runRegex } from './regex-machine.js';
 import { compileRegex, type Program } from './regex-program.js';
 import { FLAGS, regexError } from './regex-syntax.js';
 import { lengthOfText, quote } from './text.js';
-import { Callable, Dict, type Meter, PyObject, plain, Tuple, type Value } from './values.js';
+import { Callable, Dict, type Meter, PyObject, plain, Tuple, type Value, WEIGHT } from './values.js';
 
 const CACHED_MAX = 300;
 const PATTERN_CHARS_MAX = 20_000;
@@ -124,7 +124,7 @@ export class PatternValue extends PyObject {
   /** All matches, one after the other, at most `most`. */
   *all(text: string, most: number, meter: Meter): Generator<MatchValue> {
     const input = new Input(text);
-    meter.size(input.codes.length);
+    meter.size(input.codes.length, WEIGHT.character);
     let at = 0;
     let advance = false;
     for (let count = 0; at <= input.codes.length && (most === 0 || count < most); count++) {
@@ -157,7 +157,7 @@ function matcher(search: boolean, full: boolean): PatternMethod['body'] {
     const whole = textOf(given, 'expected string or bytes-like object, got something else: the text');
     const text = to === undefined ? whole : Array.from(whole).slice(0, wholeOf(to, 'endpos')).join('');
     const start = Math.min(lengthOfText(text), Math.max(0, from === undefined ? 0 : wholeOf(from, 'pos')));
-    meter.size(text.length);
+    meter.size(text.length, WEIGHT.character);
     return pattern.match(text, start, search, { full }, meter) ?? null;
   };
 }
@@ -322,7 +322,7 @@ const LETTERS = {
 /** `re.escape`: everything but letters, digits and `_`; since Python 3.7 only what means something. */
 const escapeText = define('escape', 'pattern', ([given], meter) => {
   const text = textOf(given, 'the text');
-  meter.size(text.length * 2);
+  meter.size(text.length * 2, WEIGHT.character);
   const special = meter.python === 2 ? /[^A-Za-z0-9]/g : /[()[\]{}?*+\-|^$\\.&~# \t\n\r\v\f]/g;
   return text.replace(special, (char) => `\\${char}`);
 });

@@ -3,7 +3,7 @@ import { valueError } from './errors.js';
 import { call, define, textOf } from './functions.js';
 import { iterate } from './iterate.js';
 import { makeTranslation } from './string-methods.js';
-import { Callable, type Meter, plain, Tuple, type Value } from './values.js';
+import { Callable, type Meter, plain, Tuple, type Value, WEIGHT } from './values.js';
 
 const LOWER = 'abcdefghijklmnopqrstuvwxyz';
 const UPPER = LOWER.toUpperCase();
@@ -40,7 +40,7 @@ export const STRING: readonly [string, Value][] = [
       const text = textOf(given, 'the text');
       const separator = by === undefined || by === null ? undefined : textOf(by, 'sep');
       const words = separator === undefined ? text.trim().split(/\s+/) : text.split(separator);
-      meter.size(text.length);
+      meter.size(text.length, WEIGHT.character);
       return words.map((word) => word.slice(0, 1).toUpperCase() + word.slice(1).toLowerCase()).join(separator ?? ' ');
     }),
   ],
@@ -63,7 +63,7 @@ function quoted(text: string): string {
 
 /** As a POSIX shell splits words. */
 function words(text: string, comments: boolean, meter: Meter): string[] {
-  meter.size(text.length);
+  meter.size(text.length, WEIGHT.character);
   const found: string[] = [];
   let word: string | undefined;
   for (let at = 0; at < text.length; at++) {
@@ -124,7 +124,7 @@ export const TEXTWRAP: readonly [string, Value][] = [
     define('indent', 'text prefix', ([text, prefix], meter) => {
       const lines = textOf(text, 'the text').split(/(?<=\n)/);
       const lead = textOf(prefix, 'the prefix');
-      meter.size(lines.length * lead.length);
+      meter.size(lines.length * lead.length, WEIGHT.character);
       return lines.map((line) => (line.trim() === '' ? line : lead + line)).join('');
     }),
   ],

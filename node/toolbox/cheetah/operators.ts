@@ -14,6 +14,7 @@ import {
   Tuple,
   typeName,
   type Value,
+  WEIGHT,
 } from './values.js';
 
 export function arithmetic(operator: BinaryOperator, givenLeft: Value, givenRight: Value, meter: Meter): Value {
@@ -43,7 +44,7 @@ export function arithmetic(operator: BinaryOperator, givenLeft: Value, givenRigh
 
 function joined(left: Value, right: Value, meter: Meter): Value | undefined {
   if (typeof left === 'string' && typeof right === 'string') {
-    meter.size(left.length + right.length);
+    meter.size(left.length + right.length, WEIGHT.character);
     return left + right;
   }
   if (!isSequence(left) || !isSequence(right) || Array.isArray(left) !== Array.isArray(right)) return undefined;
@@ -58,7 +59,7 @@ function repeated(left: Value, right: Value, meter: Meter): Value | undefined {
   if (typeof given !== 'number' && typeof given !== 'bigint' && typeof given !== 'boolean') return undefined;
   const times = Math.max(0, Number(given));
   if (typeof unit === 'string') {
-    meter.size(unit.length * times);
+    meter.size(unit.length * times, WEIGHT.character);
     return unit.repeat(times);
   }
   if (!isSequence(unit)) return undefined;
@@ -71,12 +72,12 @@ function repeated(left: Value, right: Value, meter: Meter): Value | undefined {
 
 function ofSets(operator: BinaryOperator, left: Value, right: Value, meter: Meter): Value | undefined {
   if (operator === '|' && left instanceof Dict && right instanceof Dict) {
-    meter.size(left.size + right.size);
+    meter.size(left.size + right.size, WEIGHT.entry);
     return new Dict([...left.entries.values(), ...right.entries.values()]);
   }
-  const [x, y] = [setOf(left), setOf(right)];
+  const [x, y] = [setOf(left, meter), setOf(right, meter)];
   if (!x || !y) return undefined;
-  meter.size(x.items.size + y.items.size);
+  meter.size(x.items.size + y.items.size, WEIGHT.entry);
   switch (operator) {
     case '|':
       return new PySet([...x.items.values(), ...y.items.values()], x.frozen);
@@ -103,9 +104,11 @@ function ofSets(operator: BinaryOperator, left: Value, right: Value, meter: Mete
   }
 }
 
-function setOf(value: Value): PySet | undefined {
+function setOf(value: Value, meter: Meter): PySet | undefined {
   if (value instanceof PySet) return value;
-  return value instanceof DictView && value.kind !== 'values' ? new PySet(value.list()) : undefined;
+  if (!(value instanceof DictView) || value.kind === 'values') return undefined;
+  meter.size(value.dict.size, WEIGHT.entry);
+  return new PySet(value.list());
 }
 
 export function unary(operator: '-' | '+' | '~', given: Value): Value {
@@ -130,6 +133,7 @@ export function augmented(
     return before;
   }
   if (operator === '|' && before instanceof Dict && value instanceof Dict) {
+    meter.size(before.size + value.size, WEIGHT.entry);
     for (const [key, held] of value.entries.values()) before.set(key, held);
     return before;
   }

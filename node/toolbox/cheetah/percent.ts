@@ -15,6 +15,7 @@ import {
   Tuple,
   typeName,
   type Value,
+  WEIGHT,
 } from './values.js';
 
 const WIDTH_MAX = 10_000;
@@ -65,14 +66,14 @@ export function formatPercent(template: string, given: Value, meter: Meter): str
     }
     const text = convert(value, spec, meter, at);
     length += text.length;
-    meter.size(length);
+    meter.size(length, WEIGHT.character);
     return text;
   });
   const spare = given instanceof Tuple || !(isMapping(given) || byName);
   if (spare && !byName && used < args.length) {
     throw typeError('not all arguments converted during string formatting');
   }
-  meter.size(out.length);
+  meter.size(out.length, WEIGHT.character);
   return out;
 }
 

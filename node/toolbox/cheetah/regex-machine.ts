@@ -54,16 +54,21 @@ export function runRegex(
 ): number[] | undefined {
   const runner = new Runner(input, meter, mode.full ?? false);
   const last = search ? input.codes.length : start;
-  const [first] = program.steps;
+  const { codes } = input;
+  const { firsts, runs } = program.start;
   for (let at = start; at <= last; at++) {
-    if (first?.op === 'set' && !(at < input.codes.length && first.test(input.codes[at] ?? 0))) {
+    const code = codes[at];
+    if (firsts && (code === undefined || (code < 128 && firsts[code] === 0))) {
       runner.count();
       continue;
     }
     const slots = new Array<number>(program.slots).fill(-1);
     const banned = mode.advance && at === start ? at : -1;
     const end = runner.run(program.steps, at, slots, banned);
-    if (end < 0) continue;
+    if (end < 0) {
+      if (runs && banned < 0) for (; at < last && runs(codes[at] ?? 0); at++) runner.count();
+      continue;
+    }
     slots[0] = at;
     slots[1] = end;
     return slots;

@@ -1,5 +1,6 @@
 /** A regular expression's tree → instructions for regex-machine.ts. */
 import { limitFault } from './errors.js';
+import { type RegexStart, startOf } from './regex-start.js';
 import { type Node, parseRegex, regexError, type Test } from './regex-syntax.js';
 
 export type Step =
@@ -26,6 +27,7 @@ export interface Program {
   /** Captures and the marks of loops. */
   slots: number;
   names: ReadonlyMap<string, number>;
+  start: RegexStart;
 }
 
 const STEPS_MAX = 20_000;
@@ -34,7 +36,8 @@ export function compileRegex(pattern: string, flags: number): Program {
   const syntax = parseRegex(pattern, flags);
   const writer = new Writer((syntax.groups + 1) * 2);
   const steps = writer.program(syntax.root);
-  return { pattern, flags: syntax.flags, steps, groups: syntax.groups, slots: writer.slots, names: syntax.names };
+  const { flags: all, groups, names } = syntax;
+  return { pattern, flags: all, steps, groups, slots: writer.slots, names, start: startOf(steps) };
 }
 
 class Writer {

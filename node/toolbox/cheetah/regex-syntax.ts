@@ -3,11 +3,11 @@
  * stopped once an evil pattern runs, and its groups, classes and anchors differ. See regex-machine.ts.
  */
 import { limitFault, PythonError, unsupported } from './errors.js';
+import { negated, type Test, withinOne } from './regex-sets.js';
 
 export const FLAGS = { A: 256, I: 2, L: 4, M: 8, S: 16, U: 32, X: 64 } as const;
 
-/** Whether a code point belongs. */
-export type Test = (code: number) => boolean;
+export type { Test } from './regex-sets.js';
 
 export type Node =
   | { kind: 'set'; test: Test }
@@ -280,7 +280,7 @@ class Parser {
     };
     if (!'dDsSwW'.includes(letter)) return undefined;
     const test = tests[letter.toLowerCase()] as Test;
-    return letter === letter.toLowerCase() ? test : (code) => !test(code);
+    return letter === letter.toLowerCase() ? test : negated(test);
   }
 
   private escape(start: number): Node {
@@ -332,8 +332,9 @@ class Parser {
   }
 
   private set(start: number): Node {
-    const negated = this.accept('^');
-    const tests: Test[] = [];
+    const isNegated = this.accept('^');
+    const ranges: [low: number, high: number][] = [];
+    const classes = new Set<Test>();
     for (let first = true; first || this.peek() !== ']'; first = false) {
       if (this.at >= this.chars.length) throw regexError(`unterminated character set at position ${start}`);
       const low = this.setItem();
@@ -343,13 +344,16 @@ class Parser {
         const high = this.setItem();
         if (typeof high !== 'number') throw regexError(`bad character range at position ${dash - 1}`);
         if (high < low) throw regexError(`bad character range at position ${dash - 1}`);
-        tests.push((code) => code >= low && code <= high);
-      } else tests.push(typeof low === 'number' ? (code) => code === low : low);
+        ranges.push([low, high]);
+      } else if (typeof low === 'number') ranges.push([low, low]);
+      else classes.add(low);
     }
     this.at++;
-    const any: Test = (code) => tests.some((test) => test(code));
+    const listed = withinOne(ranges);
+    const named = [...classes];
+    const any: Test = (code) => listed(code) || named.some((test) => test(code));
     const test: Test = this.has('I') ? (code) => any(code) || any(lower(code)) || any(upper(code)) : any;
-    return { kind: 'set', test: negated ? (code) => !test(code) : test };
+    return { kind: 'set', test: isNegated ? (code) => !test(code) : test };
   }
 
   private setItem(): number | Test {

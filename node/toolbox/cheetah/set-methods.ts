@@ -6,17 +6,21 @@ import { take } from './functions.js';
 import { iterate } from './iterate.js';
 import type { Method, Methods } from './methods.js';
 import { arithmetic } from './operators.js';
-import { type Arguments, type Meter, PySet, type Value } from './values.js';
+import { type Arguments, type Meter, PySet, type Value, WEIGHT } from './values.js';
 
 const table = new Map<string, Method<PySet>>();
 
 function setOf(value: Value, meter: Meter): PySet {
-  return value instanceof PySet ? value : new PySet(iterate(value, meter));
+  if (value instanceof PySet) return value;
+  const items = iterate(value, meter);
+  meter.size(items.length, WEIGHT.entry);
+  return new PySet(items);
 }
 
 /** Over all the arguments, one after the other. */
 function folded(operator: '|' | '&' | '-') {
   return (self: PySet, { positional }: Arguments, meter: Meter): PySet => {
+    meter.size(self.items.size, WEIGHT.entry);
     let result = new PySet(self.items.values(), self.frozen);
     for (const other of positional) {
       const next = arithmetic(operator, result, setOf(other, meter), meter);
@@ -62,18 +66,18 @@ table.set('symmetric_difference', (self, args, meter) => {
 });
 table.set('issubset', (self, args, meter) => {
   const [other = null] = take('issubset', args, ['other'], 1);
-  return isSubset(self, setOf(other, meter));
+  return isSubset(self, setOf(other, meter), meter);
 });
 table.set('issuperset', (self, args, meter) => {
   const [other = null] = take('issuperset', args, ['other'], 1);
-  return isSubset(setOf(other, meter), self);
+  return isSubset(setOf(other, meter), self, meter);
 });
 table.set('isdisjoint', (self, args, meter) => {
   const [other = null] = take('isdisjoint', args, ['other'], 1);
   return iterate(other, meter).every((item) => !self.has(item));
 });
 table.set('copy', (self, _, meter) => {
-  meter.size(self.items.size);
+  meter.size(self.items.size, WEIGHT.entry);
   return new PySet(self.items.values(), self.frozen);
 });
 changing('add', (self, [item], meter) => {

@@ -6,7 +6,19 @@ import { iterate } from './iterate.js';
 import type { Method, Methods } from './methods.js';
 import { itemOf } from './subscript.js';
 import { characterOf, characters, lengthOfText } from './text.js';
-import { Dict, type Meter, PyObject, plain, TemplateObject, Tuple, truth, typeName, type Value } from './values.js';
+import {
+  chargeText,
+  Dict,
+  type Meter,
+  PyObject,
+  plain,
+  TemplateObject,
+  Tuple,
+  truth,
+  typeName,
+  type Value,
+  WEIGHT,
+} from './values.js';
 
 const table = new Map<string, Method<string>>();
 
@@ -17,10 +29,13 @@ function method(
 ): void {
   const { names, required } = readSignature(signature);
   table.set(name, (self, args, meter) => {
-    meter.step(1 + Math.floor(self.length / 1000));
+    meter.step(1 + Math.floor(self.length / (SLOW.has(name) ? 10 : 100)));
     return body(self, take(name, args, names, required), meter);
   });
 }
+
+/** They go through a text character by character, in small pieces. */
+const SLOW: ReadonlySet<string> = new Set(['capitalize', 'expandtabs', 'istitle', 'swapcase', 'title', 'translate']);
 
 /** Python's white space has four separators and a line end more than JavaScript's. */
 const SPACE = '[\\s\\u001c-\\u001f\\u0085]';
@@ -55,7 +70,7 @@ function split(
   const separator = bare ? '' : textOf(given, 'must be str or None, separator');
   if (!bare && separator === '') throw valueError('empty separator');
   const pieces = bare ? words(self) : self.split(separator).map((text) => ({ text, start: 0, end: 0 }));
-  meter.size(pieces.length);
+  meter.size(pieces.length, WEIGHT.text);
   if (limit < 0 || pieces.length <= limit + (bare ? 0 : 1)) return pieces.map(({ text }) => text);
   if (bare) return splitWords(self, pieces, limit, fromRight);
   const texts = pieces.map(({ text }) => text);
@@ -109,7 +124,8 @@ function replace(self: string, args: (Value | undefined)[], meter: Meter): strin
   const limit = args[2] === undefined ? -1 : wholeOf(args[2], 'replace()');
   const pieces = from === '' ? ['', ...characters(self), ''] : self.split(from);
   const times = limit < 0 ? pieces.length - 1 : Math.min(limit, pieces.length - 1);
-  meter.size(self.length + times * Math.max(0, to.length - from.length));
+  meter.size(self.length + times * Math.max(0, to.length - from.length), WEIGHT.character);
+  meter.size(pieces.length, WEIGHT.text);
   if (times === pieces.length - 1) return pieces.join(to);
   return [...pieces.slice(0, times), pieces.slice(times).join(from)].join(to);
 }
@@ -170,7 +186,7 @@ function padding(self: string, args: (Value | undefined)[], meter: Meter): { mis
   const width = wholeOf(args[0], 'width');
   const fill = args[1] === undefined ? ' ' : textOf(args[1], 'The fill character');
   if (lengthOfText(fill) !== 1) throw typeError('The fill character must be exactly one character long');
-  meter.size(Math.max(0, width));
+  meter.size(Math.max(0, width), WEIGHT.character);
   return { missing: Math.max(0, width - lengthOfText(self)), fill };
 }
 
@@ -186,6 +202,7 @@ function join(self: string, given: Value, meter: Meter): string {
     meter.fits(length);
     return part;
   });
+  meter.size(length, WEIGHT.character);
   return parts.join(self);
 }
 
@@ -217,8 +234,9 @@ method('lstrip', 'chars?', (self, [chars]) => stripped(self, chars, true, false)
 method('rstrip', 'chars?', (self, [chars]) => stripped(self, chars, false, true));
 method('split', 'sep? maxsplit?', (self, [by, most], meter) => split(self, by, most, false, meter));
 method('rsplit', 'sep? maxsplit?', (self, [by, most], meter) => split(self, by, most, true, meter));
-method('splitlines', 'keepends?', (self, [keep]) => {
+method('splitlines', 'keepends?', (self, [keep], meter) => {
   const lines = self.match(LINES) ?? [];
+  meter.size(lines.length, WEIGHT.text);
   return truth(keep ?? false) ? [...lines] : lines.map((line) => line.replace(LINE_END_LAST, ''));
 });
 method('partition', 'sep', (self, [separator]) => partition(self, separator, false));
@@ -287,7 +305,7 @@ method('center', 'width fillchar?', (self, args, meter) => {
 });
 method('expandtabs', 'tabsize?', (self, [given], meter) => {
   const size = given === undefined ? 8 : wholeOf(given, 'tabsize');
-  meter.size(self.length + (self.split('\t').length - 1) * Math.max(0, size));
+  meter.size(self.length + (self.split('\t').length - 1) * Math.max(0, size), WEIGHT.character);
   let column = 0;
   return Array.from(self, (char) => {
     if (char === '\n' || char === '\r') column = 0;
@@ -364,7 +382,10 @@ export function makeTranslation(args: readonly Value[]): Value {
 /** What has no length says so. */
 export function lengthOf(given: Value, meter: Meter): number {
   const value = given instanceof TemplateObject ? (given.iterate() ?? given.plain('')) : given;
-  if (typeof value === 'string') return lengthOfText(value);
+  if (typeof value === 'string') {
+    chargeText(value.length, meter);
+    return lengthOfText(value);
+  }
   if (Array.isArray(value)) return value.length;
   if (value instanceof Dict) return value.size;
   if (value instanceof Tuple) return value.items.length;

@@ -1,9 +1,11 @@
 /** `value[index]` and `value[start:stop:step]`, read and written. */
+import { chargeKey } from './compare.js';
 import { indexError, typeError, valueError } from './errors.js';
 import { keyError } from './exceptions.js';
 import { characters } from './text.js';
 import {
   Callable,
+  chargeText,
   Dict,
   isSequence,
   itemsOf,
@@ -14,10 +16,12 @@ import {
   Tuple,
   typeName,
   type Value,
+  WEIGHT,
 } from './values.js';
 
 export function itemOf(object: Value, key: Value, meter: Meter): Value {
   if (object instanceof Dict) {
+    chargeKey(key, meter);
     const held = object.get(key);
     if (held !== undefined) return held;
     if (object.missing) {
@@ -35,6 +39,7 @@ export function itemOf(object: Value, key: Value, meter: Meter): Value {
     return itemOf(inner, key, meter);
   }
   if (typeof object === 'string') {
+    chargeText(object.length, meter);
     const all = characters(object);
     return all[indexIn(all.length, key, 'string', typeName(object))] ?? '';
   }
@@ -87,9 +92,10 @@ export function sliceOf(given: Value, bounds: readonly Value[], meter: Meter): V
     if (object instanceof Dict) throw typeError("unhashable type: 'slice'");
     throw typeError(`'${typeName(object)}' object is not subscriptable`);
   }
+  if (typeof object === 'string') chargeText(object.length, meter);
   const all = typeof object === 'string' ? characters(object) : itemsOf(object);
   const { start, count, step } = picks(all.length, bounds);
-  meter.size(count);
+  meter.size(count, typeof object === 'string' ? WEIGHT.character : 1);
   if (typeof all === 'string' && step === 1) return all.slice(start, start + count);
   const picked: Value[] = [];
   for (let i = 0; i < count; i++) picked.push(all[start + i * step] ?? null);
@@ -99,6 +105,7 @@ export function sliceOf(given: Value, bounds: readonly Value[], meter: Meter): V
 
 export function storeItem(object: Value, key: Value, value: Value, meter: Meter): void {
   if (object instanceof Dict) {
+    chargeKey(key, meter);
     meter.fits(object.size + 1);
     object.set(key, value);
   } else if (Array.isArray(object)) {
@@ -106,7 +113,8 @@ export function storeItem(object: Value, key: Value, value: Value, meter: Meter)
   } else throw typeError(`'${typeName(object)}' object does not support item assignment`);
 }
 
-export function deleteItem(object: Value, key: Value): void {
+export function deleteItem(object: Value, key: Value, meter: Meter): void {
+  meter.step(Array.isArray(object) ? 1 + Math.floor(object.length / 100) : 1);
   if (object instanceof Dict) {
     if (!object.delete(key)) throw keyError(key);
   } else if (Array.isArray(object)) object.splice(indexIn(object.length, key, 'list assignment', 'list'), 1);

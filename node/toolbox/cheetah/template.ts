@@ -10,7 +10,7 @@ import { ParseContext } from './context.js';
 import { located, type Place, syntaxFault, typeError } from './errors.js';
 import { ExpressionParser } from './expression.js';
 import { Lexer } from './lexer.js';
-import { type Limits, Machine, type Names } from './machine.js';
+import { type Limits, Machine, type Names, type SharedSteps } from './machine.js';
 import { imported } from './modules.js';
 import { TemplateParser } from './parser.js';
 import { type FileFacts, typeName, type Value } from './values.js';
@@ -25,6 +25,7 @@ export const DEFAULT_LIMITS: Limits = {
   stepsMax: 2_000_000,
   outputCharsMax: 2 * 1024 * 1024,
   valueUnitsMax: 1024 * 1024,
+  builtUnitsMax: 20_000_000,
   callDepthMax: 100,
 };
 
@@ -37,6 +38,8 @@ export interface CompileOptions {
 export interface RenderOptions extends Partial<Limits> {
   /** What `os.path.exists` and its like answer from. */
   files?: FileFacts;
+  /** Steps that several renderings share; these stop where either is used up. */
+  effort?: SharedSteps | undefined;
 }
 
 export interface Template {
@@ -69,7 +72,8 @@ export function compileTemplate(source: string, place: Place, options: CompileOp
   );
   return {
     render: (names, given = {}) => {
-      const machine = new Machine(names, { limits: limitsOf(given), python, files: given.files, bareNames: false });
+      const { files, effort } = given;
+      const machine = new Machine(names, { limits: limitsOf(given), python, files, effort, bareNames: false });
       return located(
         source,
         place,
@@ -111,7 +115,8 @@ export function compileExpression(source: string, place: Place, options: Compile
   );
   return {
     evaluate: (names, given = {}) => {
-      const machine = new Machine(names, { limits: limitsOf(given), python, files: given.files, bareNames: true });
+      const { files, effort } = given;
+      const machine = new Machine(names, { limits: limitsOf(given), python, files, effort, bareNames: true });
       return located(
         source,
         place,
@@ -122,11 +127,12 @@ export function compileExpression(source: string, place: Place, options: Compile
   };
 }
 
-function limitsOf({ stepsMax, outputCharsMax, valueUnitsMax, callDepthMax }: RenderOptions): Limits {
+function limitsOf({ stepsMax, outputCharsMax, valueUnitsMax, builtUnitsMax, callDepthMax }: RenderOptions): Limits {
   return {
     stepsMax: stepsMax ?? DEFAULT_LIMITS.stepsMax,
     outputCharsMax: outputCharsMax ?? DEFAULT_LIMITS.outputCharsMax,
     valueUnitsMax: valueUnitsMax ?? DEFAULT_LIMITS.valueUnitsMax,
+    builtUnitsMax: builtUnitsMax ?? DEFAULT_LIMITS.builtUnitsMax,
     callDepthMax: callDepthMax ?? DEFAULT_LIMITS.callDepthMax,
   };
 }

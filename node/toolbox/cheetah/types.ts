@@ -29,6 +29,7 @@ import {
   truth,
   typeName,
   type Value,
+  WEIGHT,
 } from './values.js';
 
 const NO_METHODS: Methods<never> = new Map();
@@ -49,14 +50,14 @@ function type(
 /** Types made of their items. */
 function collection(
   name: string,
-  make: (items: readonly Value[]) => Value,
+  make: (items: readonly Value[], meter: Meter) => Value,
   methods: Methods<never> = NO_METHODS,
 ): Callable {
   return type(
     name,
     (args, meter) => {
       const [items] = take(name, args, ['iterable'], 0);
-      return make(items === undefined ? [] : iterate(items, meter));
+      return make(items === undefined ? [] : iterate(items, meter), meter);
     },
     methods,
   );
@@ -119,8 +120,15 @@ function dictOf(kind: Dict['kind']): (args: Arguments, meter: Meter) => Value {
   };
 }
 
+function setFrom(items: readonly Value[], meter: Meter, frozen: boolean): PySet {
+  meter.size(items.length, WEIGHT.entry);
+  return new PySet(items, frozen);
+}
+
 function fromKeys({ positional: [keys = null, value = null] }: Arguments, meter: Meter): Value {
-  return new Dict(iterate(keys, meter).map((key): [Value, Value] => [key, value]));
+  const items = iterate(keys, meter);
+  meter.size(items.length, WEIGHT.entry);
+  return new Dict(items.map((key): [Value, Value] => [key, value]));
 }
 
 export const STR = type(
@@ -129,7 +137,10 @@ export const STR = type(
     const [value, encoding] = take('str', args, ['object', 'encoding', 'errors'], 0);
     if (encoding !== undefined && typeof plain(value ?? null) !== 'string')
       throw typeError('decoding str is not supported');
-    return value === undefined ? '' : str(value, meter.python);
+    if (value === undefined) return '';
+    const text = str(value, meter.python);
+    meter.size(text.length, WEIGHT.character);
+    return text;
   },
   STRING_METHODS,
   (name) =>
@@ -171,8 +182,8 @@ export const TYPES: ReadonlyMap<string, Callable> = new Map(
     type('bool', (args) => truth(take('bool', args, ['x'], 0)[0] ?? false), NUMBER_METHODS),
     collection('list', (items) => [...items], LIST_METHODS),
     collection('tuple', (items) => new Tuple([...items])),
-    collection('set', (items) => new PySet(items), SET_METHODS),
-    collection('frozenset', (items) => new PySet(items, true), SET_METHODS),
+    collection('set', (items, meter) => setFrom(items, meter, false), SET_METHODS),
+    collection('frozenset', (items, meter) => setFrom(items, meter, true), SET_METHODS),
     type('range', rangeOf),
   ].map((one) => [one.name, one]),
 );

@@ -151,10 +151,21 @@ export interface Meter {
   /** An attribute or method as Python sees it; undefined when there is none. */
   attribute(value: Value, name: string): Value | undefined;
   step(count?: number): void;
-  /** Refuses a value (string, list) of that many units before it is built, and counts the building. */
-  size(units: number): void;
+  /**
+   * Refuses a value (string, list) of that many units before it is built, and counts the building. `weight`: the memory
+   * of a unit, where that of an item in a list is 1.
+   */
+  size(units: number, weight?: number): void;
   /** The same for one that grew by a single item. */
   fits(units: number): void;
+}
+
+/** What a character, an entry of a set or dictionary, and a text of its own weigh beside an item of a list. */
+export const WEIGHT = { character: 1 / 8, entry: 6, text: 4 } as const;
+
+/** Going through a text costs a step for every hundred characters. */
+export function chargeText(length: number, meter: Meter): void {
+  if (length >= 100) meter.step(Math.floor(length / 100));
 }
 
 /**
@@ -289,7 +300,7 @@ export function identity(value: object): number {
 }
 
 const KEY_DEPTH_MAX = 50;
-const KEY_CHARS_MAX = 100_000;
+const KEY_CHARS_MAX = 20_000;
 
 /**
  * The key of a value. Strings stand for themselves, so that a dictionary costs no copying; the few that begin as the

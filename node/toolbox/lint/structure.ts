@@ -75,7 +75,10 @@ function lintHead(root: XmlElement, findings: Findings): void {
   else if (/\s/.test(id))
     findings.add('warning', 'id-blank', root, `the id "${id}" holds a blank`, 'Use letters, digits and _.');
   if (!name) missing('warning', 'name', 'Give it one: it is what users look for.');
-  if (!version) missing('error', 'version', 'Give it one: version="1.0+galaxy0".');
+  if (!version) {
+    const isLoaded = isOlder(profile, '16.04');
+    missing(isLoaded ? 'warning' : 'error', 'version', 'Give it one: version="1.0+galaxy0".');
+  }
   if (!element(root, 'command') && root.attributes.tool_type === undefined) {
     missing('error', '<command>', 'Say what it runs.');
   }
@@ -95,6 +98,12 @@ function lintHead(root: XmlElement, findings: Findings): void {
       findings.add('error', 'twice', second, `<${child}> is there twice; the first one counts`, 'Bring them together.');
     }
   }
+}
+
+/** Whether a profile does not yet ask for what came with another one. */
+function isOlder(profile: string | undefined, since: string): boolean {
+  const written = profile?.trim() || OLDEST_PROFILE;
+  return /^\d+(?:\.\d+)+$/.test(written) && compareProfiles(written, since) < 0;
 }
 
 function lintProfile(root: XmlElement, profile: string | undefined, findings: Findings): void {

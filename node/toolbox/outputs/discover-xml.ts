@@ -1,7 +1,7 @@
 /** `<discover_datasets>` → a rule that a runner applies to the files a tool left. */
 import { isAbsolute } from 'node:path';
 import { malformed, unsupported } from '../errors.js';
-import { pythonPattern } from '../parameters/validator.js';
+import { pythonPattern } from '../parameters/python-pattern.js';
 import type { DiscoverRule } from '../tool.js';
 import { flag, type XmlElement } from '../wrapper/wrapper-xml.js';
 
@@ -25,15 +25,15 @@ export function parseDiscover(given: XmlElement, outer: { format: string }): Dis
   const written = attributes.pattern ?? '__default__';
   const pattern = NAMED[written] ?? written;
   if (/^__\w+__$/.test(pattern)) throw unsupported(`the pattern "${pattern}" of <discover_datasets>`, given);
-  const compiled = pythonPattern(pattern, given, true);
+  // The runner compiles it again, with the dataset's id in it; that it can be read is found out here.
+  pythonPattern(pattern, given);
   const directory = (attributes.directory ?? '').trim();
   if (isAbsolute(directory) || directory.split('/').includes('..')) {
     throw malformed(`directory="${directory}" of <discover_datasets> leaves the working folder`, given);
   }
   const [, reverse, how, key = 'filename'] = sortOf(attributes.sort_by ?? 'filename', given);
   return {
-    pattern: compiled.source,
-    flags: compiled.flags,
+    pattern,
     directory,
     recurse: flag(attributes.recurse, false),
     matchRelativePath: flag(attributes.match_relative_path, false),

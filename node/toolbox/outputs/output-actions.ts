@@ -3,7 +3,7 @@
  * of it follows from the parameters, so it is decided with the outputs, before the job runs.
  */
 import type { JsonObject, JsonValue } from '../../../protocol/log/entry.js';
-import type { Template } from '../cheetah/template.js';
+import type { RenderOptions, Template } from '../cheetah/template.js';
 import type { Value } from '../cheetah/values.js';
 import { malformed, unsupported } from '../errors.js';
 import { isObject } from '../parameters/data-reference.js';
@@ -43,6 +43,8 @@ export interface ActionFacts {
   job: ExpandedJob;
   context: ToolContext;
   accepts: Accepts;
+  /** Of templates in them. */
+  bounds?: RenderOptions;
 }
 
 export interface ActionsResult {
@@ -191,7 +193,7 @@ export function runActions(
       if (chosen) runActions(chosen.actions, facts, names, into);
       continue;
     }
-    const value = (action.option && optionValue(action.option, facts)) ?? action.default?.render(names());
+    const value = (action.option && optionValue(action.option, facts)) ?? action.default?.render(names(), facts.bounds);
     if (value === undefined || value === '') continue;
     if (action.what === 'format') into.format = value;
     else if (action.name === 'dbkey') into.genomeBuild = value;

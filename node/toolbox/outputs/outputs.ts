@@ -1,6 +1,7 @@
 /** What a job will make, decided before it runs: which outputs, under which labels, in which formats. */
 import type { Logger } from '../../../protocol/runtime/logger.js';
-import { type Template, TemplateError } from '../cheetah/template.js';
+import { Effort } from '../cheetah/pattern.js';
+import { type RenderOptions, type Template, TemplateError } from '../cheetah/template.js';
 import type { Value } from '../cheetah/values.js';
 import { truth } from '../cheetah/values.js';
 import { translated } from '../errors.js';
@@ -27,6 +28,13 @@ const LABEL_CHARS_MAX = 1024;
 /** Elements of a collection that is structured like another one. */
 const ELEMENTS_MAX = 10_000;
 
+/**
+ * Labels, filters and actions are rendered while a request waits and the node does nothing else: so many steps for one
+ * of them, some hundredths of a second, and for all of a job.
+ */
+const STEPS_MAX = 100_000;
+const JOB_STEPS_MAX = 400_000;
+
 /** As Galaxy names the element of an output collection. */
 export function partName(collection: string, identifiers: readonly string[]): string {
   return [collection, ...identifiers].join('|__part__|');
@@ -48,6 +56,7 @@ class Planner {
   private readonly filterNames: () => Map<string, Value>;
   /** Of the first input that has one: what is made of it is of the same genome. */
   private readonly genomeBuild: string | undefined;
+  private readonly bounds: RenderOptions = { stepsMax: STEPS_MAX, effort: new Effort(JOB_STEPS_MAX) };
 
   constructor(
     private readonly tool: LoadedTool,
@@ -66,8 +75,9 @@ class Planner {
   keeps(output: LoadedOutput): boolean {
     return output.filterExpressions.every((filter) => {
       try {
-        return truth(filter.evaluate(this.filterNames()));
+        return truth(filter.evaluate(this.filterNames(), this.bounds));
       } catch (error) {
+        refuseLimit(error);
         this.deps.log.debug(
           { tool: this.tool.id, output: output.name, error },
           'an output filter could not be evaluated',
@@ -126,16 +136,25 @@ class Planner {
 
   private rule(rule: DiscoverRule, output: LoadedOutput): DiscoverRule {
     const build = rule.genomeBuild ?? this.build(output, undefined);
-    const [first] = rule.format === 'input' ? datasetsOf(this.job, this.deps.context) : [];
-    const format = rule.format === 'input' ? (first ? extensionOf(first) : 'data') : rule.format;
-    return { ...rule, format, ...(build === undefined ? {} : { genomeBuild: build }) };
+    return { ...rule, format: this.foundFormat(rule, output), ...(build === undefined ? {} : { genomeBuild: build }) };
+  }
+
+  /** A rule that says nothing has the format of its output, which may be that of an input. */
+  private foundFormat({ format }: DiscoverRule, output: LoadedOutput): string {
+    if (format === 'input') return this.firstFormat();
+    if (format !== output.format) return format;
+    const { structuredLike } = output;
+    const isLike = output.inheritFormat && structuredLike !== undefined && output.formatSource === undefined;
+    const like = isLike ? collectionAt(structuredLike, this.job, this.deps.context)?.leaves[0] : undefined;
+    return like ? extensionOf(like.dataset) : this.baseFormat(output);
   }
 
   private actions(output: LoadedOutput): ActionsResult {
     const { context, accepts, log } = this.deps;
     try {
-      return runActions(output.actions, { job: this.job, context, accepts }, this.labelNames);
+      return runActions(output.actions, { job: this.job, context, accepts, bounds: this.bounds }, this.labelNames);
     } catch (error) {
+      refuseLimit(error);
       log.debug(
         { tool: this.tool.id, output: output.name, error },
         'the actions of an output could not be carried out',
@@ -148,7 +167,7 @@ class Planner {
     const names = this.labelNames();
     const on = names.get('on_string');
     const plain = on === '' ? this.tool.name : `${this.tool.name} on ${String(on)}`;
-    const label = labelTemplate ? translated(false, () => labelTemplate.render(names)).trim() : plain;
+    const label = labelTemplate ? translated(false, () => labelTemplate.render(names, this.bounds)).trim() : plain;
     return (label || plain).slice(0, LABEL_CHARS_MAX);
   }
 
@@ -170,8 +189,9 @@ class Planner {
   /** Undefined when it speaks of a parameter of a case that was not chosen: then the format stays, as in Galaxy. */
   private textOf(input: Template): string | undefined {
     try {
-      return input.render(this.labelNames());
+      return input.render(this.labelNames(), this.bounds);
     } catch (error) {
+      refuseLimit(error);
       if (!(error instanceof TemplateError)) throw error;
       return undefined;
     }
@@ -181,8 +201,11 @@ class Planner {
     const { context } = this.deps;
     const source = output.formatSource === undefined ? undefined : datasetAt(output.formatSource, this.job, context);
     if (source) return extensionOf(source);
-    if (output.format !== 'input') return output.format;
-    const [first] = datasetsOf(this.job, context);
+    return output.format === 'input' ? this.firstFormat() : output.format;
+  }
+
+  private firstFormat(): string {
+    const [first] = datasetsOf(this.job, this.deps.context);
     return first ? extensionOf(first) : 'data';
   }
 
@@ -192,6 +215,14 @@ class Planner {
     const build = source ? genomeBuildOf(source) : '?';
     return build === '?' ? this.genomeBuild : build;
   }
+}
+
+/** What takes too long for one job does so for the next: the request is refused, where other errors are forgiven. */
+function refuseLimit(error: unknown): void {
+  if (!(error instanceof TemplateError) || error.fault !== 'limit') return;
+  translated(false, () => {
+    throw error;
+  });
 }
 
 function once<T>(make: () => T): () => T {

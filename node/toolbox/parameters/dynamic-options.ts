@@ -117,6 +117,7 @@ function columnsOf(
 
 function filterWorld({ context, scope }: OptionSource): FilterWorld {
   return {
+    effort: scope.effort,
     texts(reference, attributes) {
       const held = scope.find(reference);
       if (held === undefined || held === null) return undefined;

@@ -5,6 +5,7 @@ import { helpHtml } from '../help/help.js';
 import type { LoadedTool } from '../loaded.js';
 import type { ToolContext } from '../tool.js';
 import { type ModelDeps, ParameterModels, stateInputs } from './parameter-model.js';
+import { givenOf } from './parameters.js';
 
 export function toolForm(
   tool: LoadedTool,
@@ -12,7 +13,7 @@ export function toolForm(
   inputs: JsonObject,
 ): JsonObject {
   const models = new ParameterModels(deps);
-  const parameters = models.group(tool.inputs, { nested: undefined, flat: inputs, prefix: '' });
+  const parameters = models.group(tool.inputs, givenOf(inputs));
   return {
     ...describeTool(tool, deps, { ioDetails: false, linkDetails: true }),
     inputs: parameters,

@@ -1,6 +1,8 @@
 /** `<filter>`s of `<options>`: each takes the rows of a table or file and gives other rows. Pure. */
+import { Effort, PatternExhausted } from '../cheetah/pattern.js';
 import { malformed, type Spot, unsupported } from '../errors.js';
 import { flag, type XmlElement } from '../wrapper/wrapper-xml.js';
+import { pythonPattern } from './python-pattern.js';
 
 export type Row = readonly string[];
 
@@ -10,6 +12,8 @@ export interface FilterWorld {
   texts(reference: string, attributes: readonly string[]): string[] | undefined;
   /** A metadatum of the datasets that a data parameter holds; undefined when it holds none. */
   metadata(reference: string, key: string): string[] | undefined;
+  /** What the whole request may take. */
+  effort?: Effort | undefined;
   table(name: string): { columns: ReadonlyMap<string, number>; rows: readonly Row[] } | undefined;
 }
 
@@ -29,6 +33,8 @@ export interface OptionFilter {
 }
 
 const ROWS_MAX = 100_000;
+/** Of one filter over all rows: some tenths of a second. */
+const STEPS_MAX = 1_000_000;
 
 export function parseFilter(given: XmlElement): OptionFilter {
   const { type = '', ref } = given.attributes;
@@ -80,16 +86,19 @@ function staticValue(given: XmlElement): Apply {
 }
 
 function regexp(given: XmlElement): Apply {
-  const source = required(given, 'value').replace(/\(\?P</g, '(?<');
-  let pattern: RegExp;
-  try {
-    pattern = new RegExp(`^(?:${source})`);
-  } catch {
-    throw unsupported(`the regular expression "${source}"`, given);
-  }
+  const pattern = pythonPattern(required(given, 'value'), given);
   const field = fieldOf(given, required(given, 'column'));
   const keep = flag(given.attributes.keep, true);
-  return (rows, columns) => rows.filter((row) => pattern.test(field(row, columns)) === keep);
+  const { file, line } = given;
+  return (rows, columns, world) => {
+    const effort = new Effort(STEPS_MAX, world.effort);
+    try {
+      return rows.filter((row) => (pattern.match(field(row, columns), effort) !== undefined) === keep);
+    } catch (error) {
+      if (!(error instanceof PatternExhausted)) throw error;
+      throw malformed(`the regular expression "${pattern.source}" of a <filter> takes too many steps`, { file, line });
+    }
+  };
 }
 
 function paramValue(given: XmlElement): Apply {

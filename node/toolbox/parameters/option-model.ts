@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../../protocol/log/entry.js';
 import type { LoadedParameter } from '../loaded.js';
 import type { ToolDataset, ToolOption, ToolOptionNode } from '../tool.js';
 import { choicesOf, type OptionSource } from './dynamic-options.js';
-import { groupTags } from './parameter-value.js';
+import { columnNumbers, groupTags } from './parameter-value.js';
 import { datasetsIn } from './scope.js';
 
 /** Choices offered for one parameter. */
@@ -85,15 +85,6 @@ export function columnsModel(parameter: LoadedParameter, value: JsonValue, sourc
     options,
     value: parameter.multiple && typeof chosen === 'string' ? [chosen] : chosen,
   };
-}
-
-function columnNumbers({ content }: ToolDataset, numerical: boolean): number[] {
-  const { columns, column_types: given } = content?.metadata ?? {};
-  const count = typeof columns === 'number' ? columns : 0;
-  const types = Array.isArray(given) ? given : [];
-  return Array.from({ length: Math.min(count, CHOICES_MAX) }, (_, index) => index + 1).filter(
-    (number) => !numerical || types.length === 0 || types[number - 1] === 'int' || types[number - 1] === 'float',
-  );
 }
 
 function columnNames({ record, content }: ToolDataset, { context }: OptionSource): string[] {

@@ -13,7 +13,7 @@ import type { OptionSource } from './dynamic-options.js';
 import { collectionOf } from './map-over.js';
 import { columnsModel, selectOptions, treeModel } from './option-model.js';
 import { checkValue, defaultValue } from './parameter-value.js';
-import { chosenCase, type Given, inside, lookUp, repeatsIn } from './parameters.js';
+import { chosenCase, type Given, givenOf, inside, lookUp, repeatsIn } from './parameters.js';
 import { Scope } from './scope.js';
 
 const MODEL_CLASSES: Record<LoadedParameter['type'], string> = {
@@ -133,7 +133,7 @@ export class ParameterModels {
   /** Parameters as nobody has filled them in: what is wrong with their defaults is not the user's mistake. */
   private blank(parameters: readonly LoadedParameter[], prefix: string): JsonObject[] {
     const before = { ...this.errors };
-    const models = this.group(parameters, { nested: undefined, flat: {}, prefix: '' }, prefix);
+    const models = this.group(parameters, givenOf({}), prefix);
     for (const path of Object.keys(this.errors)) if (!Object.hasOwn(before, path)) delete this.errors[path];
     Object.assign(this.errors, before);
     return models;

@@ -3,7 +3,7 @@
 import type { JsonValue } from '../../../protocol/log/entry.js';
 import { withoutControlCharacters } from '../../../protocol/runtime/text.js';
 import type { LoadedParameter } from '../loaded.js';
-import type { ToolOption, ToolOptionNode } from '../tool.js';
+import type { ToolDataset, ToolOption, ToolOptionNode } from '../tool.js';
 import { choicesOf, type OptionSource } from './dynamic-options.js';
 import { datasetsIn, NO_SCOPE } from './scope.js';
 
@@ -12,6 +12,8 @@ export type Checked = { value: JsonValue } | { wrong: string };
 const TEXT_CHARS_MAX = 32_768;
 const CHOICES_SHOWN_MAX = 10;
 const CHOICES_MAX = 20_000;
+/** Columns offered. */
+const COLUMNS_MAX = 500;
 const TRUE = new Set(['true', 'yes', 'on', '1']);
 const FALSE = new Set(['false', 'no', 'off', '0', '', 'none']);
 
@@ -31,8 +33,8 @@ export function defaultValue(parameter: LoadedParameter, source: OptionSource = 
       if (parameter.value !== undefined)
         return parameter.multiple ? String(parameter.value).split(',') : String(parameter.value);
       if (parameter.optional) return null;
-      if (parameter.attributes.accept_default === 'true') return parameter.multiple ? ['1'] : '1';
-      return undefined;
+      const first = firstColumn(parameter, source);
+      return parameter.multiple ? [first] : first;
     }
     case 'integer':
     case 'float':
@@ -45,6 +47,22 @@ export function defaultValue(parameter: LoadedParameter, source: OptionSource = 
     default:
       return parameter.value ?? (parameter.optional ? null : '');
   }
+}
+
+/** As in Galaxy: of the dataset that the parameter speaks of, the first that may be chosen. */
+function firstColumn({ attributes }: LoadedParameter, { scope, context }: OptionSource): string {
+  const [dataset] = datasetsIn(scope.find(attributes.data_ref ?? ''), context);
+  const isNumerical = attributes.numerical?.toLowerCase() === 'true';
+  return String((dataset ? columnNumbers(dataset, isNumerical)[0] : undefined) ?? 1);
+}
+
+export function columnNumbers({ content }: ToolDataset, numerical: boolean): number[] {
+  const { columns, column_types: given } = content?.metadata ?? {};
+  const count = typeof columns === 'number' ? columns : 0;
+  const types = Array.isArray(given) ? given : [];
+  return Array.from({ length: Math.min(count, COLUMNS_MAX) }, (_, index) => index + 1).filter(
+    (number) => !numerical || types.length === 0 || types[number - 1] === 'int' || types[number - 1] === 'float',
+  );
 }
 
 function noChoice({ optional }: LoadedParameter): JsonValue | undefined {
@@ -91,13 +109,13 @@ function missingValue(parameter: LoadedParameter, source: OptionSource): string 
 }
 
 /** What the first validator says that refuses the value, or one of several. */
-function refused(parameter: LoadedParameter, value: JsonValue, { context }: OptionSource): string | undefined {
+function refused(parameter: LoadedParameter, value: JsonValue, { context, scope }: OptionSource): string | undefined {
   // Galaxy asks them of a choice that may be none as well: that is what no_options is for.
   if ((value === null || value === '') && parameter.optional && !CHOSEN.has(parameter.type)) return undefined;
   const values = Array.isArray(value) && value.length > 0 ? value : [Array.isArray(value) ? null : value];
   for (const validate of parameter.validators) {
     for (const one of values) {
-      const wrong = validate(typeof one === 'object' ? null : one, context);
+      const wrong = validate(typeof one === 'object' ? null : one, context, scope.effort);
       if (wrong !== undefined) return wrong;
     }
   }

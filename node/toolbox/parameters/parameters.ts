@@ -4,23 +4,46 @@
  * linked ones advance together, the others multiply.
  */
 import type { JsonObject, JsonValue } from '../../../protocol/log/entry.js';
+import type { Effort } from '../cheetah/pattern.js';
 import type { LoadedParameter } from '../loaded.js';
 import type { ExpandedJob, Expansion, ToolContext } from '../tool.js';
 import { isObject, parseJson, type Reference, readReferences, referenceState } from './data-reference.js';
 import { type Dataset, wrongWith } from './dataset-check.js';
 import { type Axis, axisOf, collectionOf, combine } from './map-over.js';
 import { checkValue, shown } from './parameter-value.js';
-import { datasetsIn, Scope } from './scope.js';
+import { datasetsIn, requestEffort, Scope } from './scope.js';
 
 export { JOBS_MAX } from './map-over.js';
 
 const REPEATS_MAX = 1000;
+/**
+ * Values of all jobs of one request together: each is looked up, checked and kept. As many jobs as may be started of a
+ * tool with 250 parameters, which is more than any wrapper has, take some tenths of a second.
+ */
+const VALUES_MAX = 250_000;
 
 /** Where a group's values may be found: nested in an object, or flat under a prefix. */
 export interface Given {
   nested: JsonObject | undefined;
   flat: JsonObject;
+  /** Prefixes that a flat key begins with: `queries_0|`. */
+  groups: ReadonlySet<string>;
   prefix: string;
+}
+
+const DEPTH_MAX = 100;
+
+/** A request's inputs, with what its flat keys name found once. */
+export function givenOf(inputs: JsonObject): Given {
+  const groups = new Set<string>();
+  for (const key of Object.keys(inputs)) {
+    let depth = 0;
+    for (let at = key.indexOf('|'); at >= 0 && depth < DEPTH_MAX; at = key.indexOf('|', at + 1)) {
+      groups.add(key.slice(0, at + 1));
+      depth += 1;
+    }
+  }
+  return { nested: undefined, flat: inputs, groups, prefix: '' };
 }
 
 /** What was said of `name`, in either form; undefined when nothing was. */
@@ -33,7 +56,12 @@ export function lookUp(given: Given, name: string): JsonValue | undefined {
 /** The values of a conditional, section or one repeat instance inside `given`. */
 export function inside(given: Given, name: string, raw: JsonValue | undefined): Given {
   const nested = typeof raw === 'string' ? parseJson(raw) : raw;
-  return { nested: isObject(nested) ? nested : undefined, flat: given.flat, prefix: `${given.prefix}${name}|` };
+  return {
+    nested: isObject(nested) ? nested : undefined,
+    flat: given.flat,
+    groups: given.groups,
+    prefix: `${given.prefix}${name}|`,
+  };
 }
 
 /** Nested instances of a repeat, or how many the flat form names. */
@@ -43,11 +71,10 @@ export function repeatsIn(given: Given, name: string): Given[] | undefined {
   if (Array.isArray(raw)) {
     return raw.slice(0, REPEATS_MAX + 1).map((item, index) => inside(given, `${name}_${index}`, item));
   }
-  const keys = Object.keys(given.flat);
   const instances: Given[] = [];
   while (instances.length <= REPEATS_MAX) {
     const instance = `${name}_${instances.length}`;
-    if (!keys.some((key) => key.startsWith(`${given.prefix}${instance}|`))) break;
+    if (!given.groups.has(`${given.prefix}${instance}|`)) break;
     instances.push(inside(given, instance, undefined));
   }
   return instances.length > 0 ? instances : undefined;
@@ -64,37 +91,58 @@ export function chosenCase(conditional: LoadedParameter, value: JsonValue): numb
 }
 
 export function expand(parameters: readonly LoadedParameter[], inputs: JsonObject, context: ToolContext): Expansion {
-  const given: Given = { nested: undefined, flat: inputs, prefix: '' };
+  const given = givenOf(inputs);
+  const effort = requestEffort();
   const axes: Axis[] = [];
-  const first = new Resolver(context, (path, parameter, raw) => {
+  const first = new Resolver(context, effort, (path, parameter, raw) => {
     const axis = axisOf(path, parameter, raw, context);
     if (!axis) return raw;
     axes.push(axis);
     return axis.values[0];
   });
   const state = first.group(parameters, given, '');
+  if (first.values > VALUES_MAX) return tooMany(first.last, 1, first.values);
   for (const { path, values } of axes) if (values.length === 0) first.errors[path] = 'Nothing was chosen to run over.';
   if (Object.keys(first.errors).length > 0) return { jobs: [], errors: first.errors };
   if (axes.length === 0) return { jobs: [{ state, inputs: first.inputs }], errors: {} };
   const combined = combine(axes);
   if ('wrong' in combined) return { jobs: [], errors: { [combined.path]: combined.wrong } };
   const { mapOver, chosen } = combined;
-  const expansion = resolveAll(parameters, given, context, chosen);
+  // Known before any of them is made; cases that differ from job to job are counted as they are resolved.
+  if (first.values * chosen.length > VALUES_MAX) {
+    return tooMany(axes[0]?.path ?? first.last, chosen.length, first.values);
+  }
+  const expansion = resolveAll(parameters, given, { context, effort }, chosen);
   return mapOver && expansion.jobs.length > 0 ? { ...expansion, mapOver } : expansion;
+}
+
+function tooMany(path: string, jobs: number, values: number): Expansion {
+  const said = jobs === 1 ? `more than ${VALUES_MAX} values` : `${jobs} jobs of ${values} values each`;
+  return {
+    jobs: [],
+    errors: {
+      [path]: `One request may hold at most ${VALUES_MAX} values in all its jobs; this one asks for ${said}. Run it in several smaller requests.`,
+    },
+  };
 }
 
 function resolveAll(
   parameters: readonly LoadedParameter[],
   given: Given,
-  context: ToolContext,
+  { context, effort }: { context: ToolContext; effort: Effort },
   combinations: readonly ReadonlyMap<string, JsonValue>[],
 ): Expansion {
   const jobs: ExpandedJob[] = [];
   const errors: Record<string, string> = {};
+  let values = 0;
   for (const chosen of combinations) {
-    const resolver = new Resolver(context, (path, _parameter, raw) => (chosen.has(path) ? chosen.get(path) : raw));
+    const resolver = new Resolver(context, effort, (path, _parameter, raw) =>
+      chosen.has(path) ? chosen.get(path) : raw,
+    );
     jobs.push({ state: resolver.group(parameters, given, ''), inputs: resolver.inputs });
     Object.assign(errors, resolver.errors);
+    values += resolver.values;
+    if (values > VALUES_MAX) return tooMany(resolver.last, 1, values);
   }
   return Object.keys(errors).length > 0 ? { jobs: [], errors } : { jobs, errors };
 }
@@ -105,12 +153,18 @@ type Pick = (path: string, parameter: LoadedParameter, raw: JsonValue | undefine
 class Resolver {
   readonly errors: Record<string, string> = {};
   readonly inputs: ExpandedJob['inputs'] = {};
-  private readonly scope = new Scope();
+  /** How many values were resolved, datasets of one parameter each for itself, and where the last one is. */
+  values = 0;
+  last = '';
+  private readonly scope: Scope;
 
   constructor(
     private readonly context: ToolContext,
+    effort: Effort,
     private readonly pick: Pick,
-  ) {}
+  ) {
+    this.scope = new Scope(effort);
+  }
 
   group(parameters: readonly LoadedParameter[], given: Given, prefix: string): JsonObject {
     const state: JsonObject = {};
@@ -123,6 +177,10 @@ class Resolver {
   private one(parameter: LoadedParameter, given: Given, prefix: string, state: JsonObject): void {
     const { name } = parameter;
     const path = prefix + name;
+    // Nothing of what is beyond the bound is looked at: the request is refused.
+    if (this.values > VALUES_MAX) return;
+    this.values += 1;
+    this.last = path;
     switch (parameter.type) {
       case 'conditional':
         state[name] = this.conditional(parameter, inside(given, name, lookUp(given, name)), path);
@@ -198,6 +256,7 @@ class Resolver {
     const { min, max } = parameter;
     if (min !== undefined && references.length < min) return this.fail(path, `At least ${min} datasets are needed.`);
     if (max !== undefined && references.length > max) return this.fail(path, `At most ${max} datasets are taken.`);
+    this.values += references.length;
     const states: JsonObject[] = [];
     for (const reference of references) {
       const dataset = this.dataset(parameter, reference);

@@ -3,6 +3,7 @@
  * from the top when the whole path is written. What stands further down in the form is looked for in what was said.
  */
 import type { JsonObject, JsonValue } from '../../../protocol/log/entry.js';
+import { Effort } from '../cheetah/pattern.js';
 import type { ToolContext, ToolDataset } from '../tool.js';
 import { isObject, type Reference, readReferences } from './data-reference.js';
 
@@ -17,6 +18,15 @@ interface Group {
 export interface Find {
   /** Undefined: nothing of that name is known. */
   find(reference: string): JsonValue | undefined;
+  /** Steps that patterns and expressions of the whole request may take. */
+  readonly effort?: Effort;
+}
+
+/** About a second. */
+const STEPS_MAX = 2_000_000;
+
+export function requestEffort(): Effort {
+  return new Effort(STEPS_MAX);
 }
 
 /** For who has nothing around it. */
@@ -24,6 +34,8 @@ export const NO_SCOPE: Find = { find: () => undefined };
 
 export class Scope implements Find {
   private readonly groups: Group[] = [];
+
+  constructor(readonly effort: Effort = requestEffort()) {}
 
   enter(state: JsonObject, said?: Said): void {
     this.groups.push({ state, said });
@@ -35,7 +47,7 @@ export class Scope implements Find {
 
   /** As it is now, for a question asked later. */
   copy(): Scope {
-    const copy = new Scope();
+    const copy = new Scope(this.effort);
     copy.groups.push(...this.groups);
     return copy;
   }

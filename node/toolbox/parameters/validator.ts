@@ -3,6 +3,7 @@
  * templates, which has no eval; files of the server are not looked into. What looks at datasets is in
  * dataset-validator.ts.
  */
+import { Effort, PatternExhausted } from '../cheetah/pattern.js';
 import { TemplateError } from '../cheetah/template.js';
 import { Float, truth, type Value } from '../cheetah/values.js';
 import { malformed, unsupported } from '../errors.js';
@@ -10,18 +11,21 @@ import type { ToolContext } from '../tool.js';
 import { expressionIn } from '../wrapper/source-template.js';
 import { flag, textOf, type XmlElement } from '../wrapper/wrapper-xml.js';
 import { datasetValidator, type ValidateDataset } from './dataset-validator.js';
+import { pythonPattern } from './python-pattern.js';
 import { bound, inRange, inTable, type Validated } from './value-rules.js';
 
-/** The sentence that says what is wrong, or undefined. */
-export type Validate = (value: Validated, context?: Pick<ToolContext, 'tables'>) => string | undefined;
+/** The sentence that says what is wrong, or undefined. `effort`: what the whole request may take. */
+export type Validate = (value: Validated, context?: Pick<ToolContext, 'tables'>, effort?: Effort) => string | undefined;
 
 export type ParsedValidator =
   | { on: 'value'; type: string; check: Validate }
   | { on: 'dataset'; type: string; check: ValidateDataset };
 
-type Passes = (value: Validated, context: Pick<ToolContext, 'tables'> | undefined) => boolean;
+type Passes = (value: Validated, context: Pick<ToolContext, 'tables'> | undefined, effort: Effort) => boolean;
 
 const SHOWN_MAX = 60;
+/** A few hundredths of a second: the node checks values while others wait. */
+const STEPS_MAX = 50_000;
 
 /** `checked`: refuse now an expression that cannot be evaluated. `float`: the parameter holds one. */
 export function parseValidator(given: XmlElement, checked = true, float = false): ParsedValidator {
@@ -31,9 +35,15 @@ export function parseValidator(given: XmlElement, checked = true, float = false)
   const dataset = datasetValidator(given);
   if (dataset) return { on: 'dataset', type, check: dataset };
   const { passes, otherwise, skips } = valueRule(given, type, checked, float);
-  const check: Validate = (value, context) => {
+  const check: Validate = (value, context, effort) => {
     if (skips?.(value)) return undefined;
-    return passes(value, context) === negate ? said(message, otherwise, value) : undefined;
+    try {
+      const fits = passes(value, context, new Effort(STEPS_MAX, effort));
+      return fits === negate ? said(message, otherwise, value) : undefined;
+    } catch (error) {
+      if (!(error instanceof PatternExhausted)) throw error;
+      return 'The value could not be checked: its <validator> takes too many steps for it. A shorter value may do.';
+    }
   };
   return { on: 'value', type, check };
 }
@@ -75,8 +85,11 @@ function valueRule(given: XmlElement, type: string, checked: boolean, float: boo
     }
     case 'regex': {
       const source = (textOf(given) || given.attributes.expression || '').trim();
-      const pattern = pythonPattern(source, given, true);
-      return { passes: (value) => pattern.test(String(value ?? '')), otherwise: `The value must match ${source}.` };
+      const pattern = pythonPattern(source, given);
+      return {
+        passes: (value, _, effort) => pattern.match(String(value ?? ''), effort) !== undefined,
+        otherwise: `The value must match ${source}.`,
+      };
     }
     case 'empty_field':
       return { passes: isSaid, otherwise: 'A value is needed here.' };
@@ -97,11 +110,12 @@ function expressionRule(given: XmlElement, checked: boolean, float: boolean): Ru
   if (textOf(given).trim() === '') throw malformed('a <validator type="expression"> without an expression', given);
   const expression = expressionIn({ ...given, children: trimmed(given) }, checked);
   return {
-    passes: (value) => {
+    passes: (value, _, effort) => {
       const seen: Value = typeof value === 'number' && float ? new Float(value) : value;
       try {
-        return truth(expression.evaluate(new Map([['value', seen]])));
+        return truth(expression.evaluate(new Map([['value', seen]]), { effort }));
       } catch (error) {
+        if (error instanceof TemplateError && error.fault === 'limit') throw new PatternExhausted(error.reason);
         if (error instanceof TemplateError) return false;
         throw error;
       }
@@ -141,20 +155,4 @@ function tableRule(given: XmlElement, wanted: boolean): Rule {
 function lengthRange(min: number, max: number): string {
   if (max === Number.POSITIVE_INFINITY) return `at least ${min}`;
   return Number.isFinite(min) ? `${min} to ${max}` : `at most ${max}`;
-}
-
-/** A Python pattern as JavaScript understands it; refused when that cannot be. `anchored`: as re.match reads it. */
-export function pythonPattern(source: string, at: XmlElement, anchored: boolean): RegExp {
-  const flags = /^\(\?([ims]+)\)/.exec(source);
-  const body = source
-    .slice(flags?.[0].length ?? 0)
-    .replace(/\(\?P</g, '(?<')
-    .replace(/\(\?P=(\w+)\)/g, '\\k<$1>')
-    .replace(/\\A/g, '^')
-    .replace(/\\Z/g, '$');
-  try {
-    return new RegExp(anchored ? `^(?:${body})` : body, flags?.[1] ?? '');
-  } catch {
-    throw unsupported(`the regular expression "${source}"`, at);
-  }
 }

@@ -37,14 +37,14 @@ export function prepareCommand(
 ): PreparedCommand {
   const { command } = tool;
   if (!command) throw toolErrors('foreign', { tool: tool.id });
-  const names: Map<string, Value> = namesOf(tool, job, deps, {
-    purpose: 'command',
-    inputPath: (dataset) => safePath(files.inputPath(dataset)),
-    metadataPath: (dataset, name) => {
+  const paths = {
+    inputPath: (dataset: string) => safePath(files.inputPath(dataset)),
+    metadataPath: (dataset: string, name: string) => {
       const path = files.metadataPath?.(dataset, name);
       return path === undefined ? undefined : safePath(path);
     },
-  });
+  };
+  const names: Map<string, Value> = namesOf(tool, job, deps, { purpose: 'command', ...paths });
   // An output that a filter left out is there for templates to ask for: it is nothing.
   for (const { name, filters } of tool.outputs) if (filters.length > 0) names.set(name, new NoDataset());
   for (const [name, value] of outputNames(planOutputs(tool, job, deps), files, deps)) names.set(name, value);
@@ -57,11 +57,9 @@ export function prepareCommand(
     return { file, path };
   });
   for (const { file, path } of configs) names.set(file.name, path);
-  const inputPath = (dataset: string) => safePath(files.inputPath(dataset));
   const configFiles = configs.map(({ file, path }) => ({
     path,
-    text:
-      file.kind === 'template' ? render(file.template, names) : inputsJson(tool, job, file, deps.context, inputPath),
+    text: file.kind === 'template' ? render(file.template, names) : inputsJson(tool, job, file, deps.context, paths),
   }));
   const environment: Record<string, string> = {};
   for (const { name, template, strip } of tool.environment) {
@@ -142,9 +140,9 @@ function render(template: Template, names: Map<string, Value>): string {
   return text;
 }
 
-/** Galaxy renders nothing in it: it is the shell's as it stands. */
+/** Galaxy renders nothing in it but one name: it is the shell's as it stands. */
 function versionScript({ text, interpreter }: NonNullable<LoadedTool['versionCommand']>, file: string): string {
-  const line = oneLine(text);
+  const line = oneLine(text).replaceAll('$__tool_directory__', () => safePath(dirname(file)));
   return `#!/bin/sh\n${PREFER_BASH}\n${interpreter ? interpreted(line, interpreter, dirname(file)) : line}\n`;
 }
 

@@ -13,17 +13,20 @@ import type { ExpandedJob, ToolContext, ToolDataset } from '../tool.js';
 import { extensionOf } from './template-values.js';
 
 type InputsFile = Extract<ConfigFile, { kind: 'inputs' }>;
-type InputPath = (dataset: string) => string;
+interface Paths {
+  inputPath(dataset: string): string;
+  metadataPath?(dataset: string, name: string): string | undefined;
+}
 
 export function inputsJson(
   tool: Pick<LoadedTool, 'inputs' | 'rules'>,
   job: ExpandedJob,
   file: InputsFile,
   context: ToolContext,
-  inputPath: InputPath,
+  paths: Paths,
 ): string {
   return JSON.stringify(
-    new Wrapper(tool.rules.typedJson, file.dataStyle, context, inputPath).group(tool.inputs, job.state),
+    new Wrapper(tool.rules.typedJson, file.dataStyle, context, paths).group(tool.inputs, job.state),
   );
 }
 
@@ -32,7 +35,7 @@ class Wrapper {
     private readonly typed: boolean,
     private readonly dataStyle: InputsFile['dataStyle'],
     private readonly context: ToolContext,
-    private readonly inputPath: InputPath,
+    private readonly paths: Paths,
   ) {}
 
   group(parameters: readonly LoadedParameter[], state: JsonObject): JsonObject {
@@ -100,27 +103,25 @@ class Wrapper {
         ? leavesOf(collection.id, this.context).map(({ dataset, identifiers }) => this.file(dataset, identifiers))
         : [];
     });
+    // As in Galaxy: several that are not given are a list with nothing in it.
+    if (found.length === 0) return parameter.multiple ? [null] : parameter.type === 'data_collection' ? [] : null;
     return parameter.multiple || parameter.type === 'data_collection' ? found : (found[0] ?? null);
   }
 
   /** `identifiers`: from the outermost collection to the dataset; they are the folders and the name to stage it under. */
   private file(dataset: ToolDataset, identifiers: readonly string[]): JsonValue {
-    const path = this.inputPath(dataset.record.id);
+    const path = this.paths.inputPath(dataset.record.id);
     if (this.dataStyle === 'paths') return path;
     const extension = extensionOf(dataset);
     const staging = `${identifiers.map((one) => stagingName(one, extension)).join('/')}.${extension}`;
-    const metadata = dataset.content?.metadata ?? {};
     return {
       element_identifier: [...identifiers],
       ext: extension,
       staging_path: staging,
       source_path: path,
       metadata_files: Object.entries(INDEX_ENDINGS).flatMap(([name, ending]) => {
-        const file = metadata[name];
-        // Only a path is of use to a tool.
-        return typeof file === 'string' && file.startsWith('/')
-          ? [{ staging_path: `${staging}.${ending}`, source_path: file }]
-          : [];
+        const file = this.paths.metadataPath?.(dataset.record.id, name);
+        return file === undefined ? [] : [{ staging_path: `${staging}.${ending}`, source_path: file }];
       }),
     };
   }

@@ -5,7 +5,8 @@
  */
 import { type Spot, toolErrors } from '../errors.js';
 import type { Piece } from './marks.js';
-import { type Place, ShellScanner } from './shell-scanner.js';
+import type { Place } from './shell-frames.js';
+import { ShellScanner } from './shell-scanner.js';
 
 export type ShellPart = { text: string } | { pieces: readonly Piece[]; spot: Spot };
 
@@ -19,10 +20,14 @@ export interface ShellText {
 const VALUES_MAX = 20_000;
 const CHARS_MAX = 4 * 1024 * 1024;
 
+/** What an author's expression gives and no here-document ends with. */
+const SCALAR = /^(?:-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|true|false|null)$/i;
+
 /** Throws `toolbox/expression` for a value in a place where it would be read as code. */
 export function shellText(parts: readonly ShellPart[]): ShellText {
   const scanner = new ShellScanner();
   const names = new Map<string, string>();
+  const spots: Spot[] = [];
   let script = '';
   let shown = '';
   const author = (text: string) => {
@@ -35,15 +40,16 @@ export function shellText(parts: readonly ShellPart[]): ShellText {
       author(part.text);
       continue;
     }
-    const fail = (reason: string) => toolErrors('expression', { file: part.spot.file, line: part.spot.line, reason });
+    const fail = (reason: string) => refusal(part.spot, reason);
     for (const { by, text } of part.pieces) {
       if (text.includes('\u0000')) throw fail('its value holds a NUL character');
       // A line of a here-document that an expression gives must not be the word that ends it.
-      if (by === 'author' && !scanner.isInDocument()) {
+      if (by === 'author' && (!scanner.isInDocument() || SCALAR.test(text))) {
         author(text);
         continue;
       }
-      const place = scanner.value();
+      const place = scanner.value(text);
+      spots.push(part.spot);
       if ('refused' in place) throw fail(`a value cannot stand ${place.refused}`);
       const name = names.get(text) ?? `galaxy_value_${names.size + 1}`;
       names.set(text, name);
@@ -53,8 +59,15 @@ export function shellText(parts: readonly ShellPart[]): ShellText {
       if (script.length > CHARS_MAX) throw fail(`the command is longer than ${CHARS_MAX} characters`);
     }
   }
+  const late = scanner.end();
+  const spot = spots[late?.value ?? -1];
+  if (late && spot) throw refusal(spot, `a value cannot stand ${late.refused}`);
   const assignments = [...names].map(([text, name]) => `${name}=${singleQuoted(text)}\n`).join('');
   return { script: `${assignments}${script}`, shown };
+}
+
+function refusal({ file, line }: Spot, reason: string): Error {
+  return toolErrors('expression', { file, line, reason });
 }
 
 type Quotes = Extract<Place, { quotes: unknown }>['quotes'];

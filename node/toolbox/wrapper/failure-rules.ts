@@ -1,7 +1,7 @@
 /** When a job has failed: `<stdio>`, `detect_errors`, and what a profile means by default. */
 import { malformed, unsupported } from '../errors.js';
 import type { Note } from '../loaded.js';
-import { pythonPattern } from '../parameters/validator.js';
+import { pythonPattern } from '../parameters/python-pattern.js';
 import type { FailureRule } from '../tool.js';
 import type { ProfileRules } from './profile.js';
 import { elements, type XmlElement } from './wrapper-xml.js';
@@ -96,7 +96,7 @@ function ruleOf(given: XmlElement, notes: Note[]): FailureRule[] {
   const { match } = given.attributes;
   if (match === undefined) throw malformed('a <regex> without match', given);
   // Python's pattern crosses as it was written; that it can be read is found out here and not after the job.
-  pythonPattern(match, given, false);
+  pythonPattern(match, given);
   return [{ when: 'output', source: sourceOf(given), pattern: match, level, description }];
 }
 

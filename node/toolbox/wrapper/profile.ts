@@ -1,7 +1,8 @@
 /**
  * What a wrapper's `profile` means: the version of Galaxy whose habits it was written for. The list is Galaxy's own
  * (its tool schema, "Tool profile"), as data; what follows from it for a tool is `profileOf`, and nothing else in this
- * folder compares versions.
+ * folder compares versions. Where both habits can be told apart by what is written (either form of galaxy.json, a nested
+ * parameter by its whole path or its last name, format="input"), both are understood whatever the profile.
  *
  * A wrapper without a profile has the oldest. One that is newer than all we know is refused, as Galaxy refuses one that
  * is newer than itself: what it relies on cannot be known.
@@ -22,16 +23,10 @@ export interface ProfileRules {
   stderrIsFailure: boolean;
   /** `<command interpreter>` is obeyed. */
   interpreter: boolean;
-  /** `format="input"` is the way to say "as the first input". */
-  inputFormat: boolean;
   /** A tool without a version is 1.0.0. */
   versionOptional: boolean;
-  /** How galaxy.json is read. */
-  providedMetadata: 'legacy' | 'default';
   /** HOME is a folder of the job's own. */
   jobHome: boolean;
-  /** `data_ref`, `format_source`, filters … name a nested parameter with its whole path. */
-  qualifiedReferences: boolean;
   /** A default that the parameter itself would refuse is an error. */
   strictDefaults: boolean;
   /** Whose Python the templates are written in. */
@@ -57,14 +52,11 @@ export const NEWEST_PROFILE = '26.1';
 /** In order. `what` is said to authors by lint. */
 export const PROFILE_CHANGES: readonly ProfileChange[] = [
   { since: '16.04', name: 'extra-files', what: 'extra outputs are found by <discover_datasets> only' },
-  { since: '16.04', name: 'inputFormat', what: 'format="input" gives way to format_source and metadata_source' },
   { since: '16.04', name: 'interpreter', what: 'interpreter= gives way to $__tool_directory__' },
   { since: '16.04', name: 'template-files', what: '$param_file gives way to <configfile>' },
   { since: '16.04', name: 'versionOptional', what: 'a tool must say its version' },
   { since: '16.04', name: 'stderrIsFailure', what: 'an exit code other than 0 is a failure, output on stderr is not' },
-  { since: '17.09', name: 'providedMetadata', what: 'galaxy.json is read in its second form' },
   { since: '18.01', name: 'jobHome', what: 'each job has a home folder of its own' },
-  { since: '18.09', name: 'qualifiedReferences', what: 'a nested parameter is named with its whole path, a|b' },
   { since: '18.09', name: 'strictDefaults', what: 'a default that is not allowed is an error' },
   { since: '19.05', name: 'python', what: 'templates are Python 3' },
   { since: '20.05', name: 'typedJson', what: 'JSON configuration files hold null and lists' },
@@ -99,11 +91,8 @@ export function profileOf(written: string | undefined, pythonVersion: string | u
     profile,
     stderrIsFailure: !has('stderrIsFailure'),
     interpreter: !has('interpreter'),
-    inputFormat: !has('inputFormat'),
     versionOptional: !has('versionOptional'),
-    providedMetadata: has('providedMetadata') ? 'default' : 'legacy',
     jobHome: has('jobHome'),
-    qualifiedReferences: has('qualifiedReferences'),
     strictDefaults: has('strictDefaults'),
     python: pythonOf(pythonVersion, has('python') ? 3 : 2, spot),
     typedJson: has('typedJson'),

@@ -97,7 +97,7 @@ describe('a regular expression that would run for years is stopped', () => {
     ['(a?){40}a{40}$'],
     ['(?:a*)*b'],
     ['(\\w+\\s?)*$'],
-    ['(?=(a+)+$)b'],
+    ['(?=(a+)+$)a'],
   ])('%s', (pattern) => {
     const names = { p: pattern, t: text };
     const fault = faultOf(() => render('#import re\n${re.match($p, $t)}', names, { stepsMax: 200_000 }));

@@ -1,8 +1,14 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ContainerPlace } from '../../../node/jobs/run-spec.js';
 import { containerCommand } from '../../../node/jobs/runners/container.js';
 import { type Enclosure, entryScript, environmentScript } from '../../../node/jobs/runners/enclosed.js';
 import { sandboxCommand } from '../../../node/jobs/runners/sandbox.js';
+import { canSealUsers } from '../../../node/jobs/runners/sandbox-program.js';
+
+const NAMESPACES = '/proc/sys/user/max_user_namespaces';
 
 const FOLDER = '/data/jobs/00000000000000c1-2';
 const ANNA = { uid: 1000, gid: 1001 };
@@ -193,7 +199,7 @@ describe('the command line of the sandbox', () => {
 
   it('shows the system and the inputs, lets the job write what is its own, and unshares the rest', () => {
     const place = { kind: 'sandbox' as const, reads: ['/data/blobs/ab/abcd'] };
-    expect(sandboxCommand(run(), place, system, '/usr/bin:/bin')).toEqual([
+    expect(sandboxCommand(run(), place, system, '/usr/bin:/bin', false)).toEqual([
       'bwrap',
       ...['--ro-bind', '/usr', '/usr'],
       ...['--symlink', 'usr/bin', '/bin'],
@@ -213,10 +219,40 @@ describe('the command line of the sandbox', () => {
     ]);
   });
 
+  it('forbids user namespaces where the program can', () => {
+    const argv = sandboxCommand(run(), { kind: 'sandbox', reads: [] }, system, '/usr/bin:/bin', true);
+    const from = argv.indexOf('--unshare-all');
+    expect(argv.slice(from, from + 8)).toEqual([
+      ...['--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
+      ...['--unshare-user', '--disable-userns', '--clearenv'],
+    ]);
+  });
+
+  it('looks at the program for what it can do', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'galaxy-bwrap-'));
+    try {
+      const program = (name: string, text: string, mode = 0o755) => {
+        mkdirSync(join(folder, name));
+        writeFileSync(join(folder, name, 'bwrap'), text);
+        chmodSync(join(folder, name, 'bwrap'), mode);
+        return join(folder, name);
+      };
+      const knows = program('new', 'usage: --disable-userns');
+      const old = program('old', 'usage: --unshare-user');
+      expect(canSealUsers(`${join(folder, 'none')}:${old}:${knows}`)).toBe(false);
+      expect(canSealUsers(program('privileged', '--disable-userns', 0o4755))).toBe(false);
+      expect(canSealUsers('relative')).toBe(false);
+      const system = existsSync(NAMESPACES) && Number(readFileSync(NAMESPACES, 'utf8')) > 0;
+      expect(canSealUsers(`${knows}:${old}`)).toBe(system);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('is refused where the data folder lies in what every tool may read', () => {
     const inside = run();
     inside.spec = { ...inside.spec, folder: '/usr/local/galaxy-data/jobs/1' };
-    expect(() => sandboxCommand(inside, { kind: 'sandbox', reads: [] }, system, '/usr/bin')).toThrow(
+    expect(() => sandboxCommand(inside, { kind: 'sandbox', reads: [] }, system, '/usr/bin', false)).toThrow(
       'The data folder lies in /usr',
     );
   });

@@ -7,6 +7,7 @@ import { createDatatypes } from '../../../node/datasets/datatype-registry.js';
 import { HANDLER_DEFAULTS, HandlerPool } from '../../../node/jobs/handler-pool.js';
 import { processesOf } from '../../../node/jobs/process-sweep.js';
 import { runPaths } from '../../../node/jobs/run-spec.js';
+import { canSealUsers } from '../../../node/jobs/runners/sandbox-program.js';
 import {
   type ContainerChoice,
   type RequirementOptions,
@@ -284,6 +285,35 @@ describe('a tool in the sandbox', () => {
     await world.jobs.cancel(ANNA, job);
     expect(await world.ended(job)).toMatchObject({ state: 'deleted' });
     expect(processesOf(join(world.folder, 'jobs'))).toEqual([]);
+  });
+
+  itWith('bwrap')('can make no user namespace where the program can forbid it', async () => {
+    await open({ confined: true, command: "(unshare --user true && echo made || echo refused) > '$out' 2>/dev/null" });
+    expect((await run()).text).toBe(canSealUsers(process.env.PATH ?? '') ? 'refused\n' : 'made\n');
+  });
+
+  itWith('bwrap', 'samtools')('has the index of what it left made in there too', async () => {
+    const ran = join(world.folder, 'ran');
+    const bin = join(world.folder, 'bin');
+    // In the sandbox this is not there, and the system's own is found.
+    program(join(bin, 'samtools'), `echo outside > ${ran}; exit 1`);
+    await pool.stop();
+    const path = process.env.PATH;
+    process.env.PATH = `${bin}:${path}`;
+    await pool.start();
+    process.env.PATH = path;
+    const sam = '@HD\\tVN:1.6\\n@SQ\\tSN:chrM\\tLN:90\\nr\\t0\\tchrM\\t5\\t9\\t2M\\t*\\t0\\t0\\tAC\\tII\\n';
+    await open({
+      confined: true,
+      command: `printf '${sam}' | samtools sort -o '$out' - && echo '{"out": {"ext": "bam"}}' > galaxy.json`,
+    });
+    const { outcome } = await run();
+    expect(outcome).toMatchObject({ state: 'ok', outputs: { out: { metadata: { reference_names: ['chrM'] } } } });
+    expect(outcome.outputs.out?.files.map(({ role, path: name }) => [role, name])).toEqual([
+      ['primary', ''],
+      ['metadata', 'bam_index'],
+    ]);
+    expect(existsSync(ran)).toBe(false);
   });
 
   it('is refused when it is submitted to a machine that has none', async () => {

@@ -29,7 +29,11 @@ describe('the index of a file', () => {
   const indexed = (extension: string, state: 'ok' | 'error' = 'ok'): Promise<Indexed> => {
     const file = join(folder, 'dataset_1.dat');
     writeFileSync(file, 'sorted\n');
-    const options = { folder, environment: environment(), killGraceMs: 100, running: () => {} };
+    const start = (script: string, given: Record<string, string>) => ({
+      argv: ['/bin/sh', script],
+      environment: given,
+    });
+    const options = { folder, environment: environment(), killGraceMs: 100, start, running: () => {} };
     return withIndex<Indexed>({ clock: new ManualClock() }, { file, extension, state }, options);
   };
 

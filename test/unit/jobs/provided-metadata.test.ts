@@ -60,6 +60,37 @@ describe('what a tool says of its outputs', () => {
     ]);
   });
 
+  it('and what it says of files that a pattern finds, by their name', async () => {
+    const datasets = [
+      {
+        filename: 'a.txt',
+        name: 'A',
+        ext: 'bed',
+        dbkey: 'mm10',
+        info: 'fine',
+        metadata: { columns: 4 },
+        extra_files: 'a_more',
+      },
+      { filename: 'b.txt', created_from_basename: 'b.fq.gz' },
+      { name: 'no file' },
+    ];
+    const out = (await read(JSON.stringify({ out: { created_from_basename: 'run.tar', datasets } }))).get('out');
+    expect(out?.createdFrom).toBe('run.tar');
+    expect([...(out?.described ?? [])]).toEqual([
+      [
+        'a.txt',
+        {
+          groups: { name: 'A', ext: 'bed', dbkey: 'mm10' },
+          info: 'fine',
+          metadata: { columns: 4 },
+          extraFiles: 'a_more',
+          createdFrom: undefined,
+        },
+      ],
+      ['b.txt', { groups: {}, info: undefined, metadata: {}, extraFiles: undefined, createdFrom: 'b.fq.gz' }],
+    ]);
+  });
+
   it.each([
     '',
     '[]',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compilePattern, type Ended, judge } from '../../../node/jobs/verdict.js';
+import { type Ended, judge } from '../../../node/jobs/verdict.js';
 import type { FailureRule } from '../../../node/toolbox/tool.js';
 
 const ended = (fields: Partial<Ended>): Ended => ({ exitCode: 0, signal: null, stdout: '', stderr: '', ...fields });
@@ -63,10 +63,46 @@ describe('whether a run succeeded', () => {
   });
 
   it("reads Python's patterns", () => {
-    expect(compilePattern('(?i)^Err')?.test('x\nerror')).toBe(false);
-    expect(compilePattern('(?im)^Err')?.test('x\nerror')).toBe(true);
-    expect(compilePattern('(?P<what>a)(?P=what)')?.test('aa')).toBe(true);
-    expect(compilePattern('\\AStart.*end\\Z')?.test('start end')).toBe(true);
-    expect(compilePattern('(')).toBeUndefined();
+    const fails = (pattern: string, stderr: string) => judge(ended({ stderr }), [output('stderr', pattern)]).state;
+    expect(fails('^Err', 'x\nerror')).toBe('ok');
+    expect(fails('(?m)^Err', 'x\nerror')).toBe('error');
+    expect(fails('(?P<what>a)(?P=what)', 'baa')).toBe('error');
+    expect(fails('\\AStart.*end\\Z', 'start end')).toBe('error');
+    expect(fails('\\AStart.*end\\Z', 'start end\n')).toBe('ok');
   });
+
+  it('says of a pattern that is none that it could not be looked for', () => {
+    const { state, message } = judge(ended({ stderr: 'x' }), [output('stderr', '(')]);
+    expect(state).toBe('ok');
+    expect(message).toMatch(/^The pattern \( could not be looked for in what the tool wrote: missing \)/);
+  });
+
+  it('does not wait for a pattern that would take years: it does not match, the job says so, other rules count', () => {
+    const stderr = `${'a'.repeat(60)}!`;
+    const evil = output('stderr', '^(\\w+,?)+$');
+    const { state, message } = judge(ended({ stderr }), [evil]);
+    expect(state).toBe('ok');
+    expect(message).toContain('The pattern ^(\\w+,?)+$ could not be looked for in what the tool wrote: ');
+    expect(judge(ended({ stderr, exitCode: 1 }), [evil, exit(1, EVERY, 'fatal')]).state).toBe('error');
+  });
+
+  it('has so much time for all patterns together', () => {
+    const rules = Array.from({ length: 40 }, (_, index) => output('stderr', `(\\w+,?)+${index}$`));
+    const { message } = judge(ended({ stderr: 'a'.repeat(60) }), rules);
+    expect(message?.split('\n')).toHaveLength(40);
+  });
+
+  it.each(['error:', '.*Error', '[\\s\\S]*error', '(.*): error', 'error|exception|failed', '\\w+Error', '(?m)^error'])(
+    'looks for %s through megabytes, line by line or in one line',
+    (pattern) => {
+      for (const end of ['\n', '\r']) {
+        const text = `INFO read 12345 of sample_1.fastq.gz${end}`.repeat(80_000);
+        expect(judge(ended({ stderr: text }), [output('stderr', pattern)])).toEqual({ state: 'ok' });
+        const message = `\nx: errorError: error: y`;
+        expect(judge(ended({ stderr: text + message }), [output('stderr', pattern.replace('^', '^x: '))]).state).toBe(
+          'error',
+        );
+      }
+    },
+  );
 });

@@ -11,7 +11,7 @@ let toolbox: Toolbox;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 const context: ToolContext = fakeContext(
   [
-    { id: id(1), hid: 1, extension: 'bed', metadata: { columns: 3 } },
+    { id: id(1), hid: 1, extension: 'bed', metadata: { columns: 3, column_types: ['str', 'int', 'int'] } },
     { id: id(2), hid: 2 },
     { id: id(3), hid: 3 },
     { id: id(4), hid: 4, extension: 'auto', pending: true },
@@ -54,6 +54,11 @@ beforeAll(async () => {
           <repeat name="r" title="R" min="1" max="2"><param name="v" type="text" value="d"/></repeat>
         </section>
       </inputs></tool>`,
+    'numbers.xml': `<tool id="numbers" name="N" version="1"><command>x</command>
+      <inputs><param name="data" type="data" format="tabular"/>
+      <param name="one" type="data_column" data_ref="data" numerical="true"/>
+      <param name="some" type="data_column" data_ref="data" numerical="true" multiple="true"/>
+      <param name="none" type="data_column" data_ref="data" optional="true"/></inputs></tool>`,
     'col.xml': `<tool id="col" name="C" version="1"><command>x</command>
       <inputs><param name="data" type="data" format="tabular"/><param name="column" type="data_column" data_ref="data"/>
       <param name="list" type="data_collection" collection_type="list" optional="true"/></inputs></tool>`,
@@ -279,7 +284,6 @@ describe('what is wrong is a sentence at its parameter', () => {
     ['cat1', { input1: hda(1), 'queries_0|input2': null }, { 'queries_0|input2': 'Choose a dataset for “Select”.' }],
     ['col', { data: hda(1), column: '4' }, { column: 'There is no column 4: dataset 1 has 3.' }],
     ['col', { data: hda(1), column: 'x' }, { column: '“x” is not a column number.' }],
-    ['col', { data: hda(1) }, { column: '“column” needs a value.' }],
     ['wc_gnu', { input1: hda(1), options: [] }, { options: 'You must pick at least one attribute to count.' }],
   ])('%s %j', (tool, inputs, errors) => {
     expect(expand(tool, inputs)).toEqual({ jobs: [], errors });
@@ -289,6 +293,13 @@ describe('what is wrong is a sentence at its parameter', () => {
     const inputs = JSON.parse('{"__proto__": {"n": 99}, "constructor": 1, "s": {"__proto__": {"x": 1}}}') as JsonObject;
     expect(expand('t', inputs).jobs[0]?.state.n).toBe(3);
     expect(({} as Record<string, unknown>).x).toBeUndefined();
+  });
+});
+
+describe('a column of which nothing is said', () => {
+  it('is the first that may be chosen', () => {
+    expect(expand('col', { data: hda(1) }).jobs[0]?.state.column).toBe('1');
+    expect(expand('numbers', { data: hda(1) }).jobs[0]?.state).toMatchObject({ one: '2', some: null, none: null });
   });
 });
 

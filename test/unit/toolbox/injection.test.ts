@@ -321,8 +321,7 @@ describe('beside the command', () => {
 describe('what a run left behind', () => {
   const rule = (more: Partial<DiscoverRule> = {}): DiscoverRule => ({
     ...{
-      pattern: '^(?:(?<name>.*))',
-      flags: '',
+      pattern: '(?P<name>.*)',
       directory: '',
       recurse: true,
       matchRelativePath: false,

@@ -441,6 +441,30 @@ describe('configfiles', () => {
     });
   });
 
+  it('inputs data_style="staging_path_and_source_path" lists the index, and [null] for several that are not given', async () => {
+    const toolbox = await toolboxOf(folder.path, {
+      't.xml': wrapper(
+        `<command>cat '$j'</command><configfiles><inputs name="j" data_style="staging_path_and_source_path"/></configfiles>
+        <inputs><param name="d" type="data" format="bam"/><param name="ds" type="data" format="bam" multiple="true" optional="true"/>
+        <param name="o" type="data" format="bam" optional="true"/></inputs>`,
+      ),
+    });
+    const tool = toolbox.tool('t')!;
+    const context = fakeContext([{ id: id(1), hid: 1, name: 'a', extension: 'bam' }]);
+    const { jobs } = toolbox.expand(tool, { d: { src: 'hda', id: id(1) } }, context);
+    const { configFiles } = toolbox.prepare(tool, jobs[0]!, context, {
+      inputPath: (dataset) => `/data/${dataset}`,
+      outputPath: (name) => `/out/${name}`,
+      workFolder: '/w',
+      metadataPath: (dataset, name) => (name === 'bam_index' ? `/index/${dataset}` : undefined),
+    });
+    expect(JSON.parse(configFiles[0]?.text ?? '')).toMatchObject({
+      d: { metadata_files: [{ staging_path: 'a.bam.bai', source_path: `/index/${id(1)}` }] },
+      ds: [null],
+      o: null,
+    });
+  });
+
   it.each([
     ['<inputs data_style="odd"/>', 'data_style="odd"'],
     ['<file_sources name="x"/>', '<file_sources> in <configfiles>'],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Effort } from '../../../node/toolbox/cheetah/pattern.js';
 import { type FilterWorld, type OptionColumns, parseFilter } from '../../../node/toolbox/parameters/option-filters.js';
 import { parseXml } from '../../../node/toolbox/wrapper/wrapper-xml.js';
 
@@ -30,6 +31,16 @@ describe('filters of choices', () => {
     expect(values('type="regexp" column="name" value="[HM]"')).toEqual(['hg', 'mm']);
     // From the beginning, as Python's match() has it.
     expect(values('type="regexp" column="name" value="fly"')).toEqual([]);
+  });
+
+  it('a regexp that would take years is an error with a name, and a repeated one shares what a request may take', () => {
+    const evil = [[`${'a'.repeat(60)}!`, 'x', 'y']];
+    const filter = 'type="regexp" column="value" value="(\\w+,?)+$"';
+    expect(() => filtered(filter, {}, evil)).toThrow('takes too many steps');
+    const effort = new Effort(10);
+    const many = Array.from({ length: 8 }, () => ['a', 'A', '']);
+    expect(filtered(filter, { effort }, many)).toHaveLength(8);
+    expect(() => filtered(filter, { effort }, many)).toThrow('takes too many steps');
   });
 
   it('param_value compares with another parameter; of one that is not known nothing is equal', () => {

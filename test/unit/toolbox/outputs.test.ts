@@ -22,6 +22,14 @@ beforeAll(async () => {
     'list.xml': `<tool id="list" name="Many" version="1"><command>x</command>
       <inputs><param name="in" type="data" format="data" multiple="true" optional="true"/></inputs>
       <outputs><data name="out" format="input"/></outputs></tool>`,
+    'found.xml': `<tool id="found" name="Found" version="1"><command>x</command>
+      <inputs><param name="in" type="data" format="data"/></inputs>
+      <outputs>
+        <data name="same" format_source="in"><discover_datasets pattern="__name__"/><discover_datasets pattern="__name__" format="csv"/></data>
+        <data name="first" format="input"><discover_datasets pattern="__name__"/></data>
+        <data name="own" format="txt"><discover_datasets pattern="__name__"/></data>
+        <collection name="list" type="list" format_source="in"><discover_datasets pattern="__name__"/></collection>
+      </outputs></tool>`,
     't.xml': `<tool id="t" name="Tool" version="1"><command>x</command>
       <inputs>
         <param name="a" type="data" format="data"/>
@@ -102,6 +110,22 @@ describe('formats', () => {
     expect(extension({ a: hda(1), kind: 'csv', 'c|mode': 'long', 'c|b': hda(2) }, 'changed')).toBe('json');
     expect(extension({ a: hda(1) }, 'by_dataset')).toBe('interval');
     expect(extension({ a: hda(2) }, 'by_dataset')).toBe('tabular');
+  });
+
+  it('of files that are found are those of their output, where the rule says nothing', () => {
+    const made = plan('found', { in: hda(1) }).map(({ name, discover = [] }) => [
+      name,
+      discover.map((one) => one.format),
+    ]);
+    expect(made).toEqual([
+      ['same', ['bed', 'csv']],
+      ['first', ['bed']],
+      ['own', ['txt']],
+    ]);
+    const found = toolbox.tool('found')!;
+    const { jobs } = toolbox.expand(found, { in: hda(1) }, context);
+    const [list] = toolbox.planCollections?.(found, jobs[0]!, context) ?? [];
+    expect(list?.discover.map((one) => one.format)).toEqual(['bed']);
   });
 
   it('hidden and from_work_dir are passed on', () => {

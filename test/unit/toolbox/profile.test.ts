@@ -15,11 +15,8 @@ describe('each change that a profile brings', () => {
   const cases: [since: string, before: string, name: keyof ProfileRules, old: unknown, now: unknown][] = [
     ['16.04', '16.01', 'stderrIsFailure', true, false],
     ['16.04', '16.01', 'interpreter', true, false],
-    ['16.04', '16.01', 'inputFormat', true, false],
     ['16.04', '16.01', 'versionOptional', true, false],
-    ['17.09', '17.05', 'providedMetadata', 'legacy', 'default'],
     ['18.01', '17.09', 'jobHome', false, true],
-    ['18.09', '18.05', 'qualifiedReferences', false, true],
     ['18.09', '18.05', 'strictDefaults', false, true],
     ['19.05', '19.01', 'python', 2, 3],
     ['20.05', '20.01', 'typedJson', false, true],

@@ -164,6 +164,47 @@ describe('outputs', () => {
     expect(Object.values(ran.foundTexts)).toEqual(['part\n']);
   });
 
+  it('output <discover_datasets> whose tool says in galaxy.json what the files are that a pattern finds', async () => {
+    const said = {
+      out: {
+        datasets: [
+          {
+            filename: 'a.txt',
+            name: 'First',
+            ext: 'tabular',
+            dbkey: 'mm10',
+            info: 'as asked',
+            metadata: { mine: 7 },
+            extra_files: 'a_files',
+            created_from_basename: 'a.csv',
+          },
+          { filename: 'b.txt', extra_files: '../outside' },
+        ],
+      },
+    };
+    const ran = await run({
+      command:
+        "mkdir -p a_files/in ../outside && echo x > a_files/in/x.png && echo y > ../outside/y && printf '1\\t2\\n' > a.txt && echo b > b.txt && cp '$j' galaxy.json && echo own > '$out'",
+      before: `<configfiles><configfile name="j">${JSON.stringify(said)}</configfile></configfiles>`,
+      outputs:
+        '<data name="out" format="txt"><discover_datasets pattern="(?P&lt;name&gt;[ab])\\.txt" visible="true"/></data>',
+    });
+    expect(ran.stderr).toBe('');
+    const [first, second] = ran.found.files;
+    expect(first).toMatchObject({
+      name: 'First',
+      extension: 'tabular',
+      genomeBuild: 'mm10',
+      info: 'as asked',
+      metadata: { columns: 2, mine: 7 },
+      createdFrom: 'a.csv',
+      extra: [{ path: 'in/x.png', file: expect.stringContaining('/outputs/found/0_files/in/x.png') }],
+    });
+    expect(second).toMatchObject({ name: 'b', extension: 'txt' });
+    expect(second?.extra).toBeUndefined();
+    expect(ran.found.notes).toEqual([expect.stringContaining('../outside is outside the working folder')]);
+  });
+
   it('output <collection> (310 tools): static, paired, discovered, nested and like another one', async () => {
     const pair =
       '<collection name="pair" type="paired" format="fastq" label="P"><data name="forward" from_work_dir="f"/><data name="reverse" format="txt"/></collection>';

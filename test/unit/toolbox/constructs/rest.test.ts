@@ -140,6 +140,14 @@ line $n
     });
   });
 
+  it('rest <version_command>: the folder of the tool is the one name that stands for something', async () => {
+    const { prepared } = await run({
+      before: '<version_command>cat "$__tool_directory__/version"; echo $HOME $in</version_command>',
+      command: 'true',
+    });
+    expect(prepared.versionScript).toMatch(/\ncat "\/[^"$]+\/tools\/version"; echo \$HOME \$in\n$/);
+  });
+
   it('rest <required_files>', async () => {
     const before = `<required_files extend_default_excludes="false"><include path="a.py"/><include type="glob" path="lib/*.py"/><exclude type="regex" path=".*~"/></required_files>`;
     expect(await loaded(before, ({ requiredFiles }) => requiredFiles)).toEqual({
