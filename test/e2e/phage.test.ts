@@ -1,6 +1,6 @@
 /**
  * The phage pipeline on a real node: reads → fastp → bwa mem → samtools sort → bcftools mpileup → call → VCF. Through the
- * API, with every form and dataset looked at, and compared with the same programs run by hand; then its first half in
+ * API, with every form and dataset looked at, and compared with the same programs run by hand; then all of it in
  * Chromium with Galaxy's own client, as a biologist would.
  */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
