@@ -1,5 +1,5 @@
 /**
- * A sign-in as a signed token: any process can check it without asking anyone. Accepted are tokens of the issuers given
+ * A sign-in as a signed token, which every process can check without asking anyone. Accepted are tokens of the issuers given
  * (the coordinator, this node), and of any member that attaches its lease for that very account. Admin rights are never in
  * it: they are a matter of each node.
  *

@@ -1,6 +1,6 @@
 /**
  * Proves to the coordinator that this URL leads to this node: it signs the nonce it is asked with. For everybody, because
- * the coordinator fetches it as any browser would; a signature of this kind is good for nothing else.
+ * the coordinator fetches it as a browser would; a signature of this kind is good for nothing else.
  */
 import { z } from 'zod';
 import { defineErrors } from '../../protocol/runtime/errors.js';

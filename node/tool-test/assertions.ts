@@ -3,6 +3,7 @@
  * its name; its answer is undefined, or a sentence for the author. What needs a library that is not here (HDF5, images)
  * is named, and the test is not run.
  */
+import { splitLines } from '../toolbox/cheetah/string-methods.js';
 import type { Assertion } from '../toolbox/wrapper/test-case.js';
 import { flag } from '../toolbox/wrapper/wrapper-xml.js';
 import { archiveMembers } from './archive.js';
@@ -112,7 +113,7 @@ const CHECKS = new Map<string, Check>(
       ),
     has_line_matching: ({ text }, attributes) =>
       presence(new Pattern(`^${attributes.expression ?? ''}$`, { multiline: true }).count(text), 'lines', attributes),
-    has_n_lines: ({ text }, attributes) => one(checkBounds(countLines(text), 'lines', attributes)),
+    has_n_lines: ({ text }, attributes) => one(checkBounds(splitLines(text).length, 'lines', attributes)),
     has_n_columns: ({ text }, attributes) => one(columns(text, attributes)),
     has_size: ({ size }, attributes) =>
       one(checkBounds(size, 'bytes', attributes, { exact: attributes.size === undefined ? 'value' : 'size' })),
@@ -145,16 +146,6 @@ const CHECKS = new Map<string, Check>(
 function occurrences(text: string, wanted: string): number {
   return wanted === '' ? 1 : text.split(wanted).length - 1;
 }
-
-/** Of Python's `splitlines`, which knows more line ends than files have. */
-function countLines(text: string): number {
-  if (text === '') return 0;
-  const ends = text.split(LINE_ENDS);
-  return ends.at(-1) === '' ? ends.length - 1 : ends.length;
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these end a line
-const LINE_ENDS = /[\n\v\f\x1c-\x1e\x85\u2028\u2029]/;
 
 /** Of the first line that is neither empty nor begins with one of the characters that comments begin with. */
 function columns(text: string, attributes: Attributes): string | undefined {

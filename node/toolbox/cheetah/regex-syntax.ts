@@ -351,8 +351,8 @@ class Parser {
     this.at++;
     const listed = withinOne(ranges);
     const named = [...classes];
-    const any: Test = (code) => listed(code) || named.some((test) => test(code));
-    const test: Test = this.has('I') ? (code) => any(code) || any(lower(code)) || any(upper(code)) : any;
+    const within: Test = (code) => listed(code) || named.some((test) => test(code));
+    const test: Test = this.has('I') ? (code) => within(code) || within(lower(code)) || within(upper(code)) : within;
     return { kind: 'set', test: isNegated ? (code) => !test(code) : test };
   }
 

@@ -49,6 +49,11 @@ const LINES = new RegExp(
   'g',
 );
 
+/** As Python's `splitlines(keepends=True)`, which knows more line ends than files have. */
+export function splitLines(text: string): string[] {
+  return [...(text.match(LINES) ?? [])];
+}
+
 function stripped(self: string, given: Value | undefined, left: boolean, right: boolean): string {
   const chars = given === undefined || plain(given) === null ? undefined : new Set(textOf(given, 'strip arg'));
   const goes = chars ? (char: string) => chars.has(char) : (char: string) => ONE_SPACE.test(char);
@@ -235,9 +240,9 @@ method('rstrip', 'chars?', (self, [chars]) => stripped(self, chars, false, true)
 method('split', 'sep? maxsplit?', (self, [by, most], meter) => split(self, by, most, false, meter));
 method('rsplit', 'sep? maxsplit?', (self, [by, most], meter) => split(self, by, most, true, meter));
 method('splitlines', 'keepends?', (self, [keep], meter) => {
-  const lines = self.match(LINES) ?? [];
+  const lines = splitLines(self);
   meter.size(lines.length, WEIGHT.text);
-  return truth(keep ?? false) ? [...lines] : lines.map((line) => line.replace(LINE_END_LAST, ''));
+  return truth(keep ?? false) ? lines : lines.map((line) => line.replace(LINE_END_LAST, ''));
 });
 method('partition', 'sep', (self, [separator]) => partition(self, separator, false));
 method('rpartition', 'sep', (self, [separator]) => partition(self, separator, true));

@@ -1,6 +1,8 @@
 /** `galaxy-node data add`: one more line in a data table. The file is written aside and put in place whole. */
+
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { hasControlCharacters } from '../../../protocol/runtime/text.js';
 import { toolErrors } from '../errors.js';
 import { createDataTables } from './data-tables.js';
 
@@ -55,8 +57,7 @@ export async function addDataTableRow(
 
 function unusable(text: string, separator: string): string | undefined {
   if (text.length > FIELD_CHARS_MAX) return `is longer than ${FIELD_CHARS_MAX} characters`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (/[\u0000-\u001f\u007f]/.test(text)) return 'holds a tab, a line end or another control character';
+  if (hasControlCharacters(text)) return 'holds a tab, a line end or another control character';
   if (text.includes(separator)) return `holds "${separator}", which separates the fields`;
   return undefined;
 }

@@ -24,9 +24,7 @@ export interface CommandFiles {
  * Wrappers are written for bash, as Galaxy runs them (`set -o pipefail`, `<(…)`), where there is one. `sh` is asked for
  * because it is always there; what we ship needs no more.
  */
-const PREFER_BASH =
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's, not ours
-  'if [ -z "${BASH_VERSION:-}" ] && [ -f "$0" ] && command -v bash >/dev/null 2>&1; then exec bash "$0"; fi';
+const PREFER_BASH = `if [ -z "\${BASH_VERSION:-}" ] && [ -f "$0" ] && command -v bash >/dev/null 2>&1; then exec bash "$0"; fi`;
 const CONFIG_FOLDER = '.configs';
 
 export function prepareCommand(

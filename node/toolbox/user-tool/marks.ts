@@ -15,8 +15,7 @@ export type Marking = 'all' | 'special';
 export const MARKINGS: readonly Marking[] = ['all', 'special'];
 
 export function mark(text: string, marking: Marking): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are among what is marked
-  return text.replace(/[\u0000-\u007f]/g, (char) =>
+  return text.replace(/\p{ASCII}/gu, (char) =>
     marking === 'special' && HARMLESS.test(char) ? char : String.fromCharCode(BASE + char.charCodeAt(0)),
   );
 }

@@ -1,4 +1,5 @@
 /** Who made a tool, how to cite it, where else it is described: `<citations>`, `<creator>`, `<xrefs>`. */
+import { replaceControlCharacters } from '../../../protocol/runtime/text.js';
 import type { Creator, Note } from '../loaded.js';
 import { elements, textOf, type XmlElement } from './wrapper-xml.js';
 
@@ -61,8 +62,7 @@ export function parseCreators(parent: XmlElement | undefined): Creator[] {
   });
 }
 
-/** Without control characters; line ends stay. */
+/** Without control characters and changes of direction; line ends and tabs stay. */
 function clean(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
+  return replaceControlCharacters(text, '', '\t\n').replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
 }

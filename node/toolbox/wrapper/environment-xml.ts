@@ -8,7 +8,7 @@ export function parseEnvironment(parent: XmlElement | undefined, rendering: Rend
   return elements(parent, 'environment_variable').map((child) => {
     const { name, inject } = child.attributes;
     if (inject !== undefined && inject !== '') {
-      // An API key or a token of the person in a job's environment: any job could act in her name, on any node.
+      // An API key or a token of the person in a job's environment: a job could act in her name, on any node.
       throw unsupported(`inject="${inject}", which would give the job a secret or an address of its user`, child);
     }
     if (!name || !/^[A-Za-z_]\w*$/.test(name)) throw malformed(`"${name ?? ''}" cannot be a variable's name`, child);

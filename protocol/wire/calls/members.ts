@@ -1,4 +1,4 @@
-/** `/galaxy/members/1`: any two members bring their lists in line. See docs/protocol/register.md, "The member list". */
+/** `/galaxy/members/1`: two members bring their lists in line. See docs/protocol/register.md, "The member list". */
 import { z } from 'zod';
 import { defineCall } from '../rpc.js';
 import { hex64, token } from './shapes.js';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the wrappers', not ours
 /** The template of a generated wrapper: for each construct that it has, lines that use it. */
 import type { Feature } from './counts.js';
 import { type Draft, named, someNamed } from './draft.js';

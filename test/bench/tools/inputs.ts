@@ -203,8 +203,7 @@ export function addOutputs(draft: Draft): void {
 }
 
 function collection(discovered: boolean): string {
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the wrapper's, not ours
-  const label = 'label="${tool.name} on ${on_string}: pieces"';
+  const label = `label="\${tool.name} on \${on_string}: pieces"`;
   const inside = discovered
     ? ['<discover_datasets pattern="__name_and_ext__" directory="pieces"/>']
     : ['<data name="forward" format="txt"/>', '<data name="reverse" format="txt"/>'];

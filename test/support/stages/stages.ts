@@ -31,7 +31,7 @@ export function stagesOf(scratch: string): Stage[] {
     },
     {
       name: 'format and lint',
-      command: [node, 'node_modules/@biomejs/biome/bin/biome', 'check', '.'],
+      command: [node, 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'],
       deadlineMinutes: 0.5,
     },
     vitest(scratch, 'unit', 4),

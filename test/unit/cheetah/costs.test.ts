@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** What takes time or memory is counted by its size, so that the bounds on steps and on built values bound both. */
 import { describe, expect, it } from 'vitest';
 import { Effort } from '../../../node/toolbox/cheetah/pattern.js';

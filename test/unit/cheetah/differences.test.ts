@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CheetahOracle, itWithCheetah } from '../../support/cheetah-oracle.js';
 import { type Names, outcome } from './render.js';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 import { describe, expect, it } from 'vitest';
 import { compileExpression, compileTemplate } from '../../../node/toolbox/cheetah/template.js';
 import { Float, type Value } from '../../../node/toolbox/cheetah/values.js';

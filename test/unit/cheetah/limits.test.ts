@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileTemplate, TemplateError } from '../../../node/toolbox/cheetah/template.js';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 import { describe, expect, it } from 'vitest';
 import { faultOf, render, tableNames } from './render.js';
 

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** Templates made at random from a grammar: nested directives and typed expressions over the names that are given. */
 import fc from 'fast-check';
 import type { Names } from './render.js';

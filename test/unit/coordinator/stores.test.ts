@@ -618,7 +618,7 @@ describe('the registry', () => {
     const { op, done } = registry.drainedOp(peerId, '1');
     await store.commit([op]);
     expect(done()).toBe(true);
-    // What the disk has after each write: any of them may be the last.
+    // What the disk has after each write: each of them may be the last.
     const written: unknown[] = [];
     const commit = store.commit.bind(store);
     store.commit = async (ops) => {

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** What real wrappers hold that no author would write today: it has to work, because Galaxy lets it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

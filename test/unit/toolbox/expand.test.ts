@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Toolbox, ToolContext } from '../../../node/toolbox/tool.js';
 import type { JsonObject, JsonValue } from '../../../protocol/log/entry.js';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders and the shell's, not JavaScript's
 /**
  * Whatever a user writes stays a word: for every place that takes text, and for names that come with data, hostile texts
  * are put through the real shell, inside single quotes, double quotes and bare as wrappers have them. A file named

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** No request can hold the node: what checking its values and planning its jobs takes is counted, and so are the values. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { givenOf, inside, repeatsIn } from '../../../node/toolbox/parameters/parameters.js';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the tool's placeholders, not JavaScript's
 import { describe, expect, it } from 'vitest';
 import { inputNames, parseExpressions } from '../../../node/toolbox/user-tool/expression.js';
 

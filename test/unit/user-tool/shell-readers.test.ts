@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the shell's placeholders, not JavaScript's
 /** A word to one shell may be the program of the next one. What is refused is shown to be code, by real shells. */
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';

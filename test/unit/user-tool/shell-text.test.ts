@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the tool's placeholders, not JavaScript's
 /** What a real shell makes of values in every place of a command. */
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** What templates ask of datasets, tables and the machine. The numbers are how many real tools do. */
 import { describe, expect, it } from 'vitest';
 import { id } from '../fake-context.js';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** Every directive that real wrappers use, in the way in which they use it. The numbers are how many tools do. */
 import { describe, expect, it } from 'vitest';
 import { hda, line, out, problemsOf } from './construct.js';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** The functions that templates call. The numbers are how many real tools do. */
 import { describe, expect, it } from 'vitest';
 import { hda, line, out } from './construct.js';

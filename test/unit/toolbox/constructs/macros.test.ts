@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** Macros as collections of wrappers use them. The numbers are how many real tools do. */
 import { describe, expect, it } from 'vitest';
 import { line, out, problemsOf, withTool } from './construct.js';

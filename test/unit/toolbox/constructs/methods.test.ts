@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** The methods that templates call on texts, lists and datasets. The numbers are how many real tools do. */
 import { describe, expect, it } from 'vitest';
 import { hda, line } from './construct.js';

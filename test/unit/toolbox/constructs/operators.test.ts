@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** The operators of templates, on what wrappers use them on. The numbers are how many real tools do. */
 import { describe, expect, it } from 'vitest';
 import { hda, line } from './construct.js';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** What a tool makes: what is said before it runs, and what is found afterwards. The numbers are how many real tools use it. */
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../../protocol/log/entry.js';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** Every type of parameter, what it takes, what it refuses, and what the command gets. The numbers are how many real tools use it. */
 import { describe, expect, it } from 'vitest';
 import { id } from '../fake-context.js';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Cheetah's placeholders, not JavaScript's
 /** What else stands in a wrapper. The numbers are how many real tools use it. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
