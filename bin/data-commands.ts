@@ -9,7 +9,7 @@ import type { NodeOptions } from '../node/options.js';
 import { counted } from '../protocol/runtime/amounts.js';
 import { DataFolder } from '../protocol/runtime/data-folder.js';
 import { defineErrors } from '../protocol/runtime/errors.js';
-import { type CommonFlags, dataFlags, printResult } from './options.js';
+import { type CommonFlags, dataFlags, type OptionsOf, printResult } from './options.js';
 import { runCommand } from './run.js';
 
 const dataCommandErrors = defineErrors('data-command', {
@@ -21,14 +21,12 @@ const dataCommandErrors = defineErrors('data-command', {
   'twice-column': { kind: 'bad-request', say: 'The column {name} was given twice.', mend: 'Give each column once.' },
 });
 
-type OptionsOf = (flags: CommonFlags) => { options: NodeOptions; folder: string };
-
 /** In a data folder. */
 const TABLES = 'tool-data';
 /** Lines of one table that are printed for people. */
 const SHOWN_MAX = 1000;
 
-export function addDataCommands(program: Command, optionsOf: OptionsOf): void {
+export function addDataCommands(program: Command, optionsOf: OptionsOf<NodeOptions>): void {
   const data = program
     .command('data')
     .description('The genomes, indexes and databases that tools of this node can choose from.')

@@ -37,6 +37,9 @@ export interface CommonFlags {
   overrides?: Record<string, unknown>;
 }
 
+/** How a program's command finds its options and its data. */
+export type OptionsOf<T> = (flags: CommonFlags) => { options: T; folder: string };
+
 export interface OptionSource<T extends OptionSpecs> {
   specs: T;
   prefix: string;

@@ -8,7 +8,7 @@ import { callControl } from '../protocol/runtime/control.js';
 import { DataFolder } from '../protocol/runtime/data-folder.js';
 import { defineErrors } from '../protocol/runtime/errors.js';
 import { silentLogger } from '../protocol/runtime/logger.js';
-import { type CommonFlags, dataFlags, printResult } from './options.js';
+import { type CommonFlags, dataFlags, type OptionsOf, printResult } from './options.js';
 import { runCommand, runInterruptible } from './run.js';
 
 const toolCommandErrors = defineErrors('tool-command', {
@@ -20,12 +20,10 @@ const toolCommandErrors = defineErrors('tool-command', {
   'no-file': { kind: 'not-found', say: 'There is no file or folder {path}.', mend: 'Check the name.' },
 });
 
-type OptionsOf = (flags: CommonFlags) => { options: NodeOptions; folder: string };
-
 /** Where `tool install` puts wrappers, in a data folder. */
 const INSTALLED = 'tools';
 
-export function addToolCommands(program: Command, optionsOf: OptionsOf): void {
+export function addToolCommands(program: Command, optionsOf: OptionsOf<NodeOptions>): void {
   const tool = program
     .command('tool')
     .description('The tools of this node: list, show, install, test and lint wrappers.')

@@ -4,11 +4,12 @@
  * wrapper's sanitizer makes of them, columns always a list. Datasets are left out unless the wrapper says how they shall
  * stand there.
  */
-import type { JsonObject, JsonValue } from '../../../protocol/log/entry.js';
+import type { JsonValue } from '../../../protocol/log/entry.js';
 import type { ConfigFile, LoadedParameter, LoadedTool } from '../loaded.js';
 import { leavesOf } from '../outputs/output-source.js';
-import { isObject, readReferences } from '../parameters/data-reference.js';
+import { readReferences } from '../parameters/data-reference.js';
 import { collectionOf } from '../parameters/map-over.js';
+import { mapState } from '../parameters/state-map.js';
 import type { ExpandedJob, ToolContext, ToolDataset } from '../tool.js';
 import { extensionOf } from './template-values.js';
 
@@ -25,12 +26,11 @@ export function inputsJson(
   context: ToolContext,
   paths: Paths,
 ): string {
-  return JSON.stringify(
-    new Wrapper(tool.rules.typedJson, file.dataStyle, context, paths).group(tool.inputs, job.state),
-  );
+  const written = new Leaves(tool.rules.typedJson, file.dataStyle, context, paths);
+  return JSON.stringify(mapState(tool.inputs, job.state, (parameter, held) => written.one(parameter, held)));
 }
 
-class Wrapper {
+class Leaves {
   constructor(
     private readonly typed: boolean,
     private readonly dataStyle: InputsFile['dataStyle'],
@@ -38,29 +38,8 @@ class Wrapper {
     private readonly paths: Paths,
   ) {}
 
-  group(parameters: readonly LoadedParameter[], state: JsonObject): JsonObject {
-    const result: [string, JsonValue][] = [];
-    for (const parameter of parameters) {
-      const value = this.one(parameter, state[parameter.name] ?? null);
-      if (value !== undefined) result.push([parameter.name, value]);
-    }
-    return Object.fromEntries(result);
-  }
-
-  private one(parameter: LoadedParameter, held: JsonValue): JsonValue | undefined {
+  one(parameter: LoadedParameter, held: JsonValue): JsonValue | undefined {
     switch (parameter.type) {
-      case 'conditional': {
-        const state = isObject(held) ? held : {};
-        const current = typeof state.__current_case__ === 'number' ? state.__current_case__ : -1;
-        const inner = parameter.cases?.[current]?.inputs ?? [];
-        return this.group([...(parameter.test ? [parameter.test] : []), ...inner], state);
-      }
-      case 'section':
-        return this.group(parameter.inputs ?? [], isObject(held) ? held : {});
-      case 'repeat':
-        return (Array.isArray(held) ? held : []).map((one) =>
-          this.group(parameter.inputs ?? [], isObject(one) ? one : {}),
-        );
       case 'data':
       case 'hidden_data':
       case 'data_collection':

@@ -7,6 +7,7 @@ import { isObject, readReferences } from '../parameters/data-reference.js';
 import { collectionOf } from '../parameters/map-over.js';
 import { nameSanitize, noSanitize } from '../parameters/sanitizer.js';
 import { Scope } from '../parameters/scope.js';
+import { chosenInputs } from '../parameters/state-map.js';
 import type { ExpandedJob, ToolContext, ToolDataset, ToolElement } from '../tool.js';
 import { type CollectionElement, CollectionValue, DatasetsValue, NoCollection } from './collection-value.js';
 import { ParameterValue } from './parameter-text.js';
@@ -113,9 +114,7 @@ class Builder {
       case 'conditional': {
         const state = isObject(held) ? held : {};
         const current = typeof state.__current_case__ === 'number' ? state.__current_case__ : undefined;
-        const chosen = current === undefined ? undefined : parameter.cases?.[current];
-        const inner = [...(parameter.test ? [parameter.test] : []), ...(chosen?.inputs ?? [])];
-        return new Dict([...this.group(inner, state), ['__current_case__', current ?? null]]);
+        return new Dict([...this.group(chosenInputs(parameter, state), state), ['__current_case__', current ?? null]]);
       }
       case 'section':
         return new Dict(this.group(parameter.inputs ?? [], isObject(held) ? held : {}));

@@ -4,8 +4,9 @@
  */
 import type { JsonObject, JsonValue } from '../../../protocol/log/entry.js';
 import type { LoadedParameter } from '../loaded.js';
-import { isObject, readReferences } from '../parameters/data-reference.js';
+import { readReferences } from '../parameters/data-reference.js';
 import { collectionOf } from '../parameters/map-over.js';
+import { mapState } from '../parameters/state-map.js';
 import { extensionOf } from '../rendering/template-values.js';
 import type { ExpandedJob, ToolContext, ToolDataset, ToolElement } from '../tool.js';
 
@@ -26,32 +27,15 @@ export function runtimeInputs(
   job: ExpandedJob,
   options: InputsOptions,
 ): JsonObject {
-  return new Builder(options).group(parameters, job.state);
+  const leaves = new Leaves(options);
+  return mapState(parameters, job.state, (parameter, held) => leaves.one(parameter, held));
 }
 
-class Builder {
+class Leaves {
   constructor(private readonly options: InputsOptions) {}
 
-  group(parameters: readonly LoadedParameter[], state: JsonObject): JsonObject {
-    return Object.fromEntries(
-      parameters.map((parameter) => [parameter.name, this.one(parameter, state[parameter.name] ?? null)]),
-    );
-  }
-
-  private one(parameter: LoadedParameter, held: JsonValue): JsonValue {
+  one(parameter: LoadedParameter, held: JsonValue): JsonValue {
     switch (parameter.type) {
-      case 'conditional': {
-        const state = isObject(held) ? held : {};
-        const current = typeof state.__current_case__ === 'number' ? state.__current_case__ : -1;
-        const inner = parameter.cases?.[current]?.inputs ?? [];
-        return this.group([...(parameter.test ? [parameter.test] : []), ...inner], state);
-      }
-      case 'section':
-        return this.group(parameter.inputs ?? [], isObject(held) ? held : {});
-      case 'repeat':
-        return (Array.isArray(held) ? held : []).map((one) =>
-          this.group(parameter.inputs ?? [], isObject(one) ? one : {}),
-        );
       case 'data':
         return this.data(parameter, held);
       case 'data_collection':
