@@ -85,7 +85,7 @@ export async function createToolbox(deps: ToolboxDeps, options: ToolboxOptions):
     for (const tool of [...next.versions.values()].flat()) known.set(tool, tool);
     stock = next;
     for (const problem of next.problems) log.warn({ ...problem }, 'a tool was not loaded');
-    log.info({ tools: next.versions.size, problems: next.problems.length }, 'tools loaded');
+    log.debug({ tools: next.versions.size, problems: next.problems.length }, 'tools loaded');
   }
 
   function loaded(tool: Tool): LoadedTool {
