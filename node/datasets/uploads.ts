@@ -48,6 +48,7 @@ export interface UploadedFile {
 /** Where clients find it; both with and without a trailing slash. */
 export const UPLOAD_PATH = '/api/upload/resumable_upload';
 /** An upload that nobody finished or used is removed after this long. */
+const PART = '.part';
 const KEEP_DAYS = 7;
 /** A taken file belongs to a job, which removes it; this is for files whose request died before the job was accepted. */
 const KEEP_CLAIMED_DAYS = 90;
@@ -132,6 +133,7 @@ export class Uploads implements Part {
   async start(): Promise<void> {
     await mkdir(this.incoming, { recursive: true });
     await mkdir(this.claimed, { recursive: true });
+    await this.dropHalves();
     await this.restore();
     this.cancelSweep = this.deps.clock.every(SWEEP_INTERVAL_MS, () => this.sweepInBackground());
     this.sweepInBackground();
@@ -211,7 +213,7 @@ export class Uploads implements Part {
   async receive(name: string, source: AsyncIterable<Uint8Array>): Promise<UploadedFile> {
     await this.admit(0);
     const path = join(this.claimed, randomHex(this.deps.random, 16));
-    const part = `${path}.part`;
+    const part = `${path}${PART}`;
     let size = 0;
     const { sizeMaxBytes } = this.options;
     const limit = new Transform({
@@ -322,6 +324,13 @@ export class Uploads implements Part {
     if (code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET')
       return uploadErrors('interrupted', {}, { cause });
     return cause;
+  }
+
+  /** What a form was sending when an earlier process died: nobody can go on with it. */
+  private async dropHalves(): Promise<void> {
+    for (const name of await readdir(this.claimed)) {
+      if (name.endsWith(PART)) await rm(join(this.claimed, name), { force: true });
+    }
   }
 
   private sweepInBackground(): void {

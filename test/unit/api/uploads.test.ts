@@ -247,6 +247,21 @@ it('a node that is closing takes no new upload and lets a begun one end', async 
   expect((await create(ana, 4)).status).toBe(201);
 });
 
+it('half of a form that a dead process was receiving is gone at the next start', async () => {
+  const { uploads, folder } = await listening();
+  const claimed = join(folder, 'uploads', 'claimed');
+  const whole = await uploads.receive(
+    'f',
+    (async function* () {
+      yield Buffer.from('whole');
+    })(),
+  );
+  await writeFile(join(claimed, '00112233445566778899aabbccddeeff.part'), 'half');
+  await uploads.stop();
+  await uploads.start();
+  expect((await readdir(claimed)).map((name) => join(claimed, name))).toEqual([whole.path]);
+});
+
 it('abandoned uploads are removed after their time, others stay', async () => {
   const { ana, create, patch, uploads, folder } = await listening();
   const old = (await create(ana, 4)).headers.get('location') ?? '';
